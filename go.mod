@@ -1,0 +1,3 @@
+module github.com/gowebpubsub/webpubsub
+
+go 1.26

@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"net"
+	"slices"
+	"strings"
+)
+
+// ParseOrigins splits the lines of a WebHook-Request-Origin header into its
+// hosts: the service joins several by comma and space when a resource has
+// custom domains or replicas. Spelling is kept, empty elements and duplicates
+// (without case) are dropped.
+func ParseOrigins(lines []string) []string {
+	var origins []string
+	for _, line := range lines {
+		for rest := line; rest != ""; {
+			var token string
+			token, rest = cutListElement(rest)
+			if token == "" || slices.ContainsFunc(origins, func(o string) bool { return strings.EqualFold(o, token) }) {
+				continue
+			}
+			origins = append(origins, token)
+		}
+	}
+	return origins
+}
+
+// cutListElement takes the first element off a list that is separated by
+// commas and white space. The element may be empty.
+func cutListElement(list string) (element, rest string) {
+	if i := strings.IndexAny(list, ", \t\r\n"); i >= 0 {
+		return list[:i], list[i+1:]
+	}
+	return list, ""
+}
+
+// OriginHost reduces one received origin to the host to compare: lower case,
+// without port. It is empty when the origin is no bare host: a URL, a star or
+// any other text that cannot be a host matches nothing.
+func OriginHost(origin string) string {
+	host := origin
+	if h, port, err := net.SplitHostPort(origin); err == nil {
+		if !isPort(port) {
+			return ""
+		}
+		host = h
+	} else if strings.HasPrefix(origin, "[") && strings.HasSuffix(origin, "]") {
+		host = origin[1 : len(origin)-1]
+	}
+	if !ValidHost(host) {
+		return ""
+	}
+	return strings.ToLower(host)
+}
+
+// ValidHost reports whether s consists of what host names and IP addresses
+// are made of. Names outside ASCII are let through as they are.
+func ValidHost(s string) bool {
+	if s == "" {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c >= 0x80:
+		case c == '-' || c == '.' || c == '_':
+		case c == ':' && net.ParseIP(s) != nil:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func isPort(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 5
+}
