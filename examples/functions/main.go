@@ -1,0 +1,75 @@
+// Command functions serves the chat handler as a custom handler of Azure
+// Functions: the host starts it, says where to listen, and forwards requests as
+// they came, their paths under /api included.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gowebpubsub/webpubsub/examples/chat"
+	"github.com/gowebpubsub/webpubsub/upstream"
+)
+
+func main() {
+	port := cmp.Or(os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT"), "8080")
+	if err := run(net.JoinHostPort("127.0.0.1", port)); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(addr string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	connectionString := os.Getenv("WebPubSubConnectionString")
+	if connectionString == "" {
+		return errors.New("set WebPubSubConnectionString to a connection string of your Web PubSub resource")
+	}
+	v, err := upstream.NewAccessKeyValidator(connectionString)
+	if err != nil {
+		return err
+	}
+	background := upstream.NewBackground(nil)
+	events := chat.New(v, &upstream.Options{Middleware: []upstream.Middleware{background.Middleware}})
+
+	mux := http.NewServeMux()
+	events.Mount(mux, "/api/eventhandler")
+
+	srv := &http.Server{
+		Handler: mux,
+		// Without deadlines, who sends or reads a byte a minute holds a
+		// connection for ever.
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      100 * time.Second, // the service waits no longer for an answer
+		IdleTimeout:       2 * time.Minute,   // it asks for consent every minute
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("listening on http://%s/api/eventhandler\n", ln.Addr())
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+		stop() // a second signal ends the program at once
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	// In this order: requests that are under way may still queue events.
+	return errors.Join(srv.Shutdown(ctx), background.Shutdown(ctx))
+}

@@ -1,0 +1,200 @@
+// Command verify runs everything that must hold before a change is merged:
+//
+//	go run ./internal/verify
+//
+// It needs Go and the module proxy. What needs more, a C compiler for the race
+// detector or Node.js for the comparison with the JavaScript middleware, is
+// skipped with a line that says so. With CI=true nothing is skipped: what is
+// missing is installed from Debian's packages, or the run fails.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// The tools are run at these versions and are no part of the module graph.
+const (
+	gofumpt     = "mvdan.cc/gofumpt@v0.12.0"
+	staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
+)
+
+func main() {
+	fuzzTime := flag.Duration("fuzztime", 10*time.Second, "how long to run each fuzz target; 0 skips them")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	start := time.Now()
+	if err := verify(ctx, *fuzzTime); err != nil {
+		fmt.Fprintln(os.Stderr, "verify:", err)
+		os.Exit(1)
+	}
+	fmt.Printf("verify: all of it holds, after %v\n", time.Since(start).Round(time.Second))
+}
+
+func verify(ctx context.Context, fuzzTime time.Duration) error {
+	ci := os.Getenv("CI") == "true"
+	root, err := output(ctx, ".", "go", "list", "-m", "-f", "{{.Dir}}")
+	if err != nil {
+		return err
+	}
+	if ci {
+		if err := install(ctx, "node", "nodejs", "npm"); err != nil {
+			return err
+		}
+		if err := install(ctx, "gcc", "gcc", "libc6-dev"); err != nil {
+			return err
+		}
+	}
+	race, err := raceFlag(ctx, ci)
+	if err != nil {
+		return err
+	}
+	modules, err := findModules(root)
+	if err != nil {
+		return err
+	}
+	for _, dir := range modules {
+		if err := verifyModule(ctx, dir, race); err != nil {
+			return err
+		}
+	}
+	// The race detector changes what is pooled and what escapes.
+	if err := run(ctx, root, "go", "test", "-run", "Alloc", "./upstream"); err != nil {
+		return err
+	}
+	return fuzz(ctx, root, fuzzTime)
+}
+
+func verifyModule(ctx context.Context, dir, race string) error {
+	unformatted, err := output(ctx, dir, "go", "run", gofumpt, "-l", ".")
+	if err != nil {
+		return err
+	}
+	if unformatted != "" {
+		return fmt.Errorf("not formatted with gofumpt:\n%s", unformatted)
+	}
+	test := []string{"go", "test", "-shuffle=on"}
+	if race != "" {
+		test = append(test, race)
+	}
+	for _, command := range [][]string{
+		{"go", "mod", "tidy", "-diff"},
+		{"go", "vet", "./..."},
+		{"go", "run", staticcheck, "./..."},
+		append(test, "./..."),
+	} {
+		if err := run(ctx, dir, command...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fuzz runs every fuzz target of the root module for a while.
+func fuzz(ctx context.Context, root string, each time.Duration) error {
+	if each <= 0 {
+		fmt.Println("verify: fuzz targets are skipped, as asked")
+		return nil
+	}
+	packages, err := output(ctx, root, "go", "list", "./...")
+	if err != nil {
+		return err
+	}
+	for pkg := range strings.FieldsSeq(packages) {
+		listed, err := output(ctx, root, "go", "test", "-list", "^Fuzz", pkg)
+		if err != nil {
+			return err
+		}
+		for target := range strings.FieldsSeq(listed) {
+			if !strings.HasPrefix(target, "Fuzz") {
+				continue
+			}
+			if err := run(ctx, root, "go", "test", "-run", "^$", "-fuzz", "^"+target+"$", "-fuzztime", each.String(), pkg); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// findModules returns the folders of the root module and of those nested in it.
+func findModules(root string) (dirs []string, err error) {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git"):
+			return filepath.SkipDir
+		case d.Name() == "go.mod":
+			dirs = append(dirs, filepath.Dir(path))
+		}
+		return nil
+	})
+	return dirs, err
+}
+
+// raceFlag returns -race where the race detector can be built: it needs cgo.
+func raceFlag(ctx context.Context, required bool) (string, error) {
+	cgo, err := output(ctx, ".", "go", "env", "CGO_ENABLED")
+	switch {
+	case err != nil:
+		return "", err
+	case cgo == "1":
+		return "-race", nil
+	case required:
+		return "", errors.New("the race detector needs a C compiler")
+	}
+	fmt.Println("verify: no C compiler, so the tests run without the race detector")
+	return "", nil
+}
+
+// install installs Debian packages unless the command that they bring is there.
+func install(ctx context.Context, command string, packages ...string) error {
+	if _, err := exec.LookPath(command); err == nil {
+		return nil
+	}
+	if err := run(ctx, ".", "apt-get", "update", "-qq"); err != nil {
+		return err
+	}
+	return run(ctx, ".", append([]string{"apt-get", "install", "-y", "-qq", "--no-install-recommends"}, packages...)...)
+}
+
+// run runs a command and shows what it prints.
+func run(ctx context.Context, dir string, command ...string) error {
+	cmd := commandIn(ctx, dir, command)
+	fmt.Printf("== %s: %s\n", filepath.Base(cmd.Dir), strings.Join(command, " "))
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(command, " "), err)
+	}
+	return nil
+}
+
+// output runs a command and returns what it prints.
+func output(ctx context.Context, dir string, command ...string) (string, error) {
+	cmd := commandIn(ctx, dir, command)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", strings.Join(command, " "), err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func commandIn(ctx context.Context, dir string, command []string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir = dir
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// A Go file in a document is a fenced block that begins with its name.
+var goFile = regexp.MustCompile("(?s)```go\n// ([a-z_]+\\.go)\n(.*?)```")
+
+// The handler and the test of the README are compiled and run, by the commands
+// that the README tells.
+func TestReadme(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	files := goFile.FindAllStringSubmatch(string(readme), -1)
+	if got, want := len(files), 2; got != want {
+		t.Fatalf("README.md has %d Go files, want %d", got, want)
+	}
+	for _, f := range files {
+		if err := os.WriteFile(filepath.Join(dir, f[1]), []byte(f[2]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commands := block(t, string(readme), "go mod init chat")
+	commands = strings.ReplaceAll(commands, "=../webpubsub", "="+root)
+	for command := range strings.Lines(commands) {
+		cmd := exec.CommandContext(t.Context(), "go", strings.Fields(command)[1:]...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", strings.TrimSpace(command), err, out)
+		}
+	}
+}
+
+// block returns the shell block of a document that begins with this line.
+func block(t *testing.T, document, first string) string {
+	t.Helper()
+	_, after, ok := strings.Cut(document, "```sh\n"+first)
+	if !ok {
+		t.Fatalf("no block begins with %q", first)
+	}
+	rest, _, _ := strings.Cut(after, "```")
+	return first + rest
+}
+
+// Links between the documents lead somewhere.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/design.md", "examples/README.md", "bench/README.md"} {
+		path := filepath.Join("../..", name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", name, m[1], err)
+			}
+		}
+	}
+}
