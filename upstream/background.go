@@ -199,6 +199,7 @@ func (b *Background) run(j job) {
 		reporter{b.opts.Logger, b.opts.Observe}.report(ctx, j.req.Connection(), "", r)
 	}()
 	_, err = j.next(ctx, j.req)
+	err = checkError(err)
 }
 
 // Shutdown refuses further events with [ErrShutdown] and waits until those it

@@ -51,7 +51,7 @@ func (e *Error) Error() string {
 	if e.cause == nil {
 		return e.message
 	}
-	return e.message + ": " + e.cause.Error()
+	return e.message + ": " + errorText(e.cause)
 }
 
 // StatusCode returns the HTTP status to answer with.
@@ -319,11 +319,20 @@ func (e *panicError) Error() string { return fmt.Sprintf("upstream: handler pani
 // FailNow of a test does.
 var errGoroutineEnded = errors.New("upstream: handler ended its goroutine")
 
+// checkError names the classic mistake of returning a nil pointer as an error,
+// which is not a nil error, before anybody calls a method of it.
+func checkError(err error) error {
+	if err != nil && isNil(err) {
+		return fmt.Errorf("upstream: handler returned a nil %T as its error; return nil itself", err)
+	}
+	return err
+}
+
 // statusOf returns the status that answers err, and the error whose text may
 // go out with it, nil when there is none. It is the one place that maps errors
 // to answers: the outermost error that knows its status decides.
 func statusOf(err error) (status int, authored error) {
-	if e, ok := errors.AsType[answerer](err); ok {
+	if e, ok := errors.AsType[answerer](err); ok && !isNil(e) {
 		switch e.(type) {
 		case *Error, *MQTTConnectError:
 			authored = e

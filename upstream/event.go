@@ -71,7 +71,8 @@ type ConnectionContext struct {
 	// and for other clients.
 	SessionID string
 
-	digest [sha256.Size]byte // of the body, where a DuplicateGuard needs it
+	bodySize int
+	digest   [sha256.Size]byte // of the body, where a DuplicateGuard needs it
 }
 
 // Connection returns c. It is how a [Request] gives access to its context.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"net/http"
 
 	"github.com/gowebpubsub/webpubsub/internal/wire"
 )
@@ -164,19 +165,29 @@ func (e *MQTTConnectError) StatusCode() int {
 	return status
 }
 
-// mqttFailure is the body that refuses an MQTT connect for any error. Only
-// authored errors give a reason.
-func mqttFailure(protocolVersion, status int, authored error) ([]byte, error) {
-	failure := wire.MQTTFailure{Code: wire.MQTTCode(protocolVersion, status)}
+// mqttFailure is the response that refuses an MQTT connect for any error. Only
+// authored errors give a reason. connect is nil when the request does not
+// describe its CONNECT packet.
+func mqttFailure(connect *MQTTConnect, status int, authored error) *Response {
+	version := 0
+	if connect != nil {
+		version = connect.ProtocolVersion
+	}
+	packet := wire.MQTTFailure{Code: wire.MQTTCode(version, status)}
 	switch err := authored.(type) {
 	case *MQTTConnectError:
-		failure.Code = wire.MQTTCodeFor(protocolVersion, int(err.Code))
-		failure.Reason = err.Reason
-		failure.UserProperties = toWireProperties(err.UserProperties)
+		packet.Code = wire.MQTTCodeFor(version, int(err.Code))
+		packet.Reason = err.Reason
+		packet.UserProperties = toWireProperties(err.UserProperties)
 	case *Error:
-		failure.Reason = err.message
+		packet.Reason = err.message
 	}
-	return wire.Marshal(wire.MQTTConnectFailure{MQTT: failure})
+	resp := &Response{StatusCode: status, Header: http.Header{}}
+	if body, err := wire.Marshal(wire.MQTTConnectFailure{MQTT: packet}); err == nil { // numbers and strings always encode
+		resp.Header[wire.HeaderContentType] = []string{wire.ContentTypeJSON}
+		resp.Body = body
+	}
+	return resp
 }
 
 func fromWireProperties(ps []wire.UserProperty) []MQTTUserProperty {

@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strings"
@@ -79,6 +80,12 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s[:limit], "") + "…"
 }
 
+// LogValue implements [slog.LogValuer] with an allow-list of attributes.
+func (r Record) LogValue() slog.Value {
+	c := &ConnectionContext{Hub: r.Hub, EventType: r.EventType, ConnectionID: r.ConnectionID}
+	return slog.GroupValue(r.logAttrs(c, "")...)
+}
+
 func (r *Record) setConnection(c *ConnectionContext) {
 	r.Hub, r.EventType, r.EventName, r.ConnectionID, r.EventID = c.Hub, c.EventType, c.EventName, c.ConnectionID, c.EventID
 }
@@ -120,12 +127,23 @@ func (r *Record) logAttrs(c *ConnectionContext, origins string) []slog.Attr {
 	}
 	attrs = append(attrs, slog.Int(logStatus, r.Status), slog.Duration(logDuration, r.Duration))
 	if r.Err != nil {
-		attrs = append(attrs, slog.String(logErr, r.Err.Error()))
+		attrs = append(attrs, slog.String(logErr, errorText(r.Err)))
 	}
 	if p, ok := errors.AsType[*panicError](r.Err); ok {
 		attrs = append(attrs, slog.String(logStack, string(p.stack)))
 	}
 	return attrs
+}
+
+// errorText is err.Error for errors that were written elsewhere: a panic of
+// theirs must not take the process along.
+func errorText(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("the Error method of %T panicked", err)
+		}
+	}()
+	return err.Error()
 }
 
 // verdict chooses the level and the message of a request's line.
@@ -169,15 +187,20 @@ func (h *EventHandler) warnOnce(ctx context.Context, key string, c *ConnectionCo
 }
 
 // logLate tells what became of a handler after its request was answered for
-// it.
+// it. A handler that obeyed its context has nothing to tell.
 func (h *EventHandler) logLate(ctx context.Context, c *ConnectionContext, d time.Duration, err error) {
-	r := Record{Duration: d, Err: err, Verified: true}
-	r.Status, _ = statusOf(err)
-	level := slog.LevelWarn
-	if _, ok := errors.AsType[*panicError](err); ok {
-		level = slog.LevelError
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return
 	}
-	h.opts.Logger.LogAttrs(ctx, level, "upstream: a handler ended after HandlerTimeout; its result is dropped", r.logAttrs(c, "")...)
+	level, attrs := slog.LevelWarn, []slog.Attr{slog.Duration(logDuration, d)}
+	if err != nil {
+		attrs = append(attrs, slog.String(logErr, errorText(err)))
+	}
+	if p, ok := errors.AsType[*panicError](err); ok {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String(logStack, string(p.stack)))
+	}
+	h.log(ctx, level, c, "upstream: a handler ended after HandlerTimeout; its result is dropped", attrs...)
 }
 
 // gaveUp reports whether err only says that the request behind ctx is gone.

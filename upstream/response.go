@@ -120,8 +120,8 @@ func (r *ConnectResponse) check(req *ConnectRequest) error {
 	case slices.ContainsFunc(r.Roles, isBlank):
 		return invalid("Roles", "has a blank element")
 	case r.Subprotocol != "" && !slices.Contains(offered(req), r.Subprotocol):
-		return invalid("Subprotocol", "is %q, which the client did not offer; leave it empty or choose one of %q",
-			r.Subprotocol, offered(req))
+		return invalid("Subprotocol", "is %q, which the client did not offer; leave it empty or choose from ConnectRequest.Subprotocols",
+			clip(r.Subprotocol))
 	}
 	return nil
 }

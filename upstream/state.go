@@ -140,11 +140,12 @@ func WithState[T any](fn func(context.Context, *UserEventRequest, *T) (*UserEven
 	if fn == nil {
 		panic("upstream: WithState of a nil function")
 	}
-	if t := reflect.TypeFor[T](); t.Kind() != reflect.Struct && t.Kind() != reflect.Map {
-		panic(fmt.Sprintf("upstream: WithState of %v, want a struct or a map", t))
+	if _, err := NewState(decodeState[T](State{})); err != nil {
+		panic(fmt.Sprintf("upstream: WithState of %v: %v", reflect.TypeFor[T](), err))
 	}
 	return func(ctx context.Context, req *UserEventRequest) (*UserEventResponse, error) {
-		value, before, err := decodeState[T](req.State)
+		value := decodeState[T](req.State)
+		before, err := wire.Marshal(value)
 		if err != nil {
 			return nil, err
 		}
@@ -152,22 +153,24 @@ func WithState[T any](fn func(context.Context, *UserEventRequest, *T) (*UserEven
 		if err != nil {
 			return nil, err
 		}
-		after, err := NewState(value)
+		if after, err := wire.Marshal(value); err == nil && bytes.Equal(after, before) {
+			return resp, nil
+		}
+		state, err := NewState(value)
 		if err != nil {
 			return nil, err
 		}
-		if after != before {
-			if resp == nil {
-				resp = &UserEventResponse{}
-			}
-			resp.State = after
+		if resp == nil {
+			resp = &UserEventResponse{}
 		}
+		resp.State = state
 		return resp, nil
 	}
 }
 
-// decodeState returns s as a T, and the state that an unchanged T encodes to.
-func decodeState[T any](s State) (*T, State, error) {
+// decodeState returns s as a T: the zero T, with a map to write to, when it
+// cannot be read.
+func decodeState[T any](s State) *T {
 	value := new(T)
 	if s.Decode(value) != nil {
 		value = new(T) // Decode may have filled it in part
@@ -175,8 +178,7 @@ func decodeState[T any](s State) (*T, State, error) {
 	if v := reflect.ValueOf(value).Elem(); v.Kind() == reflect.Map && v.IsNil() {
 		v.Set(reflect.MakeMap(v.Type()))
 	}
-	unchanged, err := NewState(value)
-	return value, unchanged, err
+	return value
 }
 
 // DotNetState is connection state in the form of the .NET SDKs: each value is

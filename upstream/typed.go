@@ -39,11 +39,13 @@ func (e *jsonError) Error() string { return "data is not the JSON of a " + e.wan
 
 func (e *jsonError) Unwrap() error { return e.err }
 
+// isNil reports whether v is nil, or an interface around a nil pointer, map,
+// slice, function or channel.
 func isNil(v any) bool {
 	switch rv := reflect.ValueOf(v); rv.Kind() {
 	case reflect.Invalid:
 		return true
-	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface:
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Func, reflect.Chan:
 		return rv.IsNil()
 	}
 	return false

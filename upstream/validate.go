@@ -78,8 +78,9 @@ func NewAccessKeyValidator(connectionStrings ...string) (*AccessKeyValidator, er
 }
 
 // Replace puts other connection strings in the place of all present ones: the
-// way to rotate a key without a restart. Requests under way are judged by one
-// set or the other. On error the present ones stay.
+// way to rotate a key without a restart. It may be called while requests are
+// judged: each check sees all of the old strings or all of the new ones. On
+// error the present ones stay.
 func (v *AccessKeyValidator) Replace(connectionStrings ...string) error {
 	if len(connectionStrings) == 0 {
 		return errors.New("upstream: no connection string; InsecureSkipValidation is the way to accept every request")
@@ -90,7 +91,9 @@ func (v *AccessKeyValidator) Replace(connectionStrings ...string) error {
 		if err != nil {
 			return fmt.Errorf("upstream: connection string %d of %d: %w", i+1, len(connectionStrings), err)
 		}
-		hosts = append(hosts, cs.Host)
+		if !slices.Contains(hosts, cs.Host) {
+			hosts = append(hosts, cs.Host)
+		}
 		keys = append(keys, cs.AccessKey)
 	}
 	v.current.Store(&accessKeys{hosts: hosts, keys: wire.NewKeys(keys...)})

@@ -110,7 +110,7 @@ func parseEndpoint(endpoint string) (*ConnectionString, error) {
 	if err != nil {
 		return nil, &Error{InvalidEndpoint, "Endpoint is not a URL"}
 	}
-	cs := &ConnectionString{Scheme: u.Scheme, Host: strings.ToLower(u.Hostname()), Port: defaultPort(u.Scheme)}
+	cs := &ConnectionString{Scheme: u.Scheme, Host: wire.LowerHost(u.Hostname()), Port: defaultPort(u.Scheme)}
 	if cs.Port == 0 {
 		return nil, &Error{InvalidEndpoint, "Endpoint has a scheme other than http and https"}
 	}

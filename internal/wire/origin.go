@@ -39,18 +39,38 @@ func cutListElement(list string) (element, rest string) {
 // any other text that cannot be a host matches nothing.
 func OriginHost(origin string) string {
 	host := origin
-	if h, port, err := net.SplitHostPort(origin); err == nil {
-		if !isPort(port) {
-			return ""
-		}
-		host = h
-	} else if strings.HasPrefix(origin, "[") && strings.HasSuffix(origin, "]") {
-		host = origin[1 : len(origin)-1]
+	if strings.Contains(origin, ":") {
+		host = withoutPort(origin)
 	}
 	if !ValidHost(host) {
 		return ""
 	}
-	return strings.ToLower(host)
+	return LowerHost(host)
+}
+
+// LowerHost returns a host with its ASCII letters in lower case, and no
+// others: Unicode has letters whose lower case is an ASCII letter, and they
+// make another host.
+func LowerHost(host string) string {
+	lower := func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}
+	return strings.Map(lower, host)
+}
+
+// withoutPort returns the host of host:port and of an IPv6 address in
+// brackets, and anything else as it is.
+func withoutPort(origin string) string {
+	if h, port, err := net.SplitHostPort(origin); err == nil && isPort(port) {
+		return h
+	}
+	if strings.HasPrefix(origin, "[") && strings.HasSuffix(origin, "]") {
+		return origin[1 : len(origin)-1]
+	}
+	return origin
 }
 
 // ValidHost reports whether s consists of what host names and IP addresses

@@ -1,0 +1,185 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gowebpubsub/webpubsub/internal/wire"
+)
+
+// answer runs the handler of a verified request, within HandlerTimeout if
+// there is one.
+func (x *exchange) answer(req Request) outcome {
+	if x.h.opts.HandlerTimeout > 0 {
+		return x.h.answerInTime(x.ctx, req)
+	}
+	return x.h.answer(x.ctx, req)
+}
+
+// answerInTime lets a handler that overstays run on by itself: nothing can
+// stop it, but the service need not wait for it.
+func (h *EventHandler) answerInTime(ctx context.Context, req Request) outcome {
+	start := time.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, h.opts.HandlerTimeout, ErrHandlerTimeout)
+	defer cancel()
+	done, left := make(chan outcome), make(chan struct{})
+	go func() {
+		out := outcome{err: errGoroutineEnded}
+		defer func() {
+			if p := recover(); p != nil {
+				out = outcome{abort: p}
+			}
+			select {
+			case done <- out:
+			case <-left:
+				h.logLate(ctx, req.Connection(), time.Since(start), out.err)
+			}
+		}()
+		out = h.answer(ctx, req)
+	}()
+	select {
+	case out := <-done:
+		switch {
+		case out.abort != nil:
+			panic(out.abort)
+		case out.resp == nil: // it ended its goroutine, or failed when the time was over
+			return h.fail(ctx, req, out.err)
+		}
+		return out
+	case <-ctx.Done():
+		close(left)
+		return h.fail(ctx, req, context.Cause(ctx))
+	}
+}
+
+// answer gives the stored answer to a duplicate and runs the handler for
+// everything else.
+func (h *EventHandler) answer(ctx context.Context, req Request) outcome {
+	if h.opts.Duplicates == nil {
+		return h.run(ctx, req)
+	}
+	return h.opts.Duplicates.once(ctx, h, req)
+}
+
+// run calls the handler and renders its reply.
+func (h *EventHandler) run(ctx context.Context, req Request) (out outcome) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(p)
+		default:
+			out = h.fail(ctx, req, caught(p))
+		}
+	}()
+	fn := h.handlerFor(req)
+	if fn == nil {
+		return h.unhandled(ctx, req)
+	}
+	reply, err := fn(ctx, req)
+	if err = checkError(err); err != nil {
+		if context.Cause(ctx) == ErrHandlerTimeout {
+			return outcome{err: fmt.Errorf("%w: %w", ErrHandlerTimeout, err)} // too late to choose the answer
+		}
+		return h.fail(ctx, req, err)
+	}
+	if isNil(reply) {
+		return outcome{resp: noContent()}
+	}
+	resp, change, err := reply.render(req)
+	if err != nil {
+		return h.fail(ctx, req, err)
+	}
+	if change.replaced {
+		h.log(ctx, slog.LevelWarn, req.Connection(), "upstream: the connection's state could not be read as a JSON object and is replaced")
+	}
+	return outcome{resp: resp}
+}
+
+// unhandled answers an event that nobody registered for. System events of a
+// connection are always welcome: without a handler the service accepts a
+// client by itself.
+func (h *EventHandler) unhandled(ctx context.Context, req Request) outcome {
+	c := req.Connection()
+	switch req.kind() {
+	case wire.KindConnect, wire.KindConnected, wire.KindDisconnected:
+		return outcome{resp: noContent()}
+	}
+	if h.opts.RejectUnhandled {
+		return h.fail(ctx, req, &HandlerNotFoundError{Context: c})
+	}
+	h.warnOnce(ctx, "event "+strings.ToLower(c.EventType), c,
+		"upstream: no handler for this event; it and others of its type are answered with 204")
+	return outcome{resp: noContent()}
+}
+
+// fail answers an error before there is a decoded request.
+func (x *exchange) fail(err error) outcome { return x.h.fail(x.ctx, nil, err) }
+
+// fail turns an error into a response. req is nil when the error came before
+// the handler.
+func (h *EventHandler) fail(ctx context.Context, req Request, err error) outcome {
+	status, authored := statusOf(err)
+	if gaveUp(ctx, err) {
+		status = http.StatusServiceUnavailable // nobody reads it
+	}
+	status = h.chooseStatus(ctx, status, err)
+	if e, ok := authored.(*MQTTConnectError); ok {
+		h.checkMQTTCode(ctx, e.Code)
+	}
+	if connect, ok := req.(*ConnectRequest); ok && connect.IsMQTT() {
+		return outcome{resp: mqttFailure(connect.MQTT, status, authored), err: err}
+	}
+	return outcome{resp: failure(status, authored), err: err}
+}
+
+// failure is the response to an error: its status, and the text of authored
+// errors.
+func failure(status int, authored error) *Response {
+	resp := &Response{StatusCode: status, Header: http.Header{}}
+	text := ""
+	switch e := authored.(type) {
+	case *Error:
+		text = e.message
+	case *MQTTConnectError:
+		text = e.Reason
+	}
+	if text != "" {
+		resp.Header[wire.HeaderContentType] = []string{wire.ContentTypeText}
+		resp.Header["X-Content-Type-Options"] = []string{"nosniff"}
+		resp.Body = []byte(text)
+	}
+	return resp
+}
+
+// checkMQTTCode warns of a code that no client understands.
+func (h *EventHandler) checkMQTTCode(ctx context.Context, code MQTTCode) {
+	if _, known := wire.MQTTStatus(int(code)); !known {
+		h.warnOnce(ctx, fmt.Sprint("MQTT code ", int(code)), nil,
+			fmt.Sprintf("upstream: %d is no code that refuses an MQTT client; it sees an unspecified error", code))
+	}
+}
+
+// chooseStatus asks Options.HandleError. An error stays an error: a status
+// outside 4xx and 5xx would accept a client that was refused.
+func (h *EventHandler) chooseStatus(ctx context.Context, status int, err error) int {
+	if h.opts.HandleError == nil {
+		return status
+	}
+	chosen := h.opts.HandleError(ctx, err)
+	if chosen >= 400 && chosen <= 599 {
+		return chosen
+	}
+	if chosen != 0 {
+		h.warnOnce(ctx, "HandleError", nil, "upstream: HandleError returned a status outside 400 to 599; it is ignored")
+	}
+	return status
+}
+
+func noContent() *Response {
+	return &Response{StatusCode: http.StatusNoContent, Header: http.Header{}}
+}
