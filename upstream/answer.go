@@ -73,7 +73,7 @@ func (h *EventHandler) run(ctx context.Context, req Request) (out outcome) {
 		case http.ErrAbortHandler:
 			panic(p)
 		default:
-			out = h.fail(ctx, req, caught(p))
+			out = h.handlerFailed(ctx, req, caught(p))
 		}
 	}()
 	fn := h.handlerFor(req)
@@ -82,10 +82,7 @@ func (h *EventHandler) run(ctx context.Context, req Request) (out outcome) {
 	}
 	reply, err := fn(ctx, req)
 	if err = checkError(err); err != nil {
-		if context.Cause(ctx) == ErrHandlerTimeout {
-			return outcome{err: fmt.Errorf("%w: %w", ErrHandlerTimeout, err)} // too late to choose the answer
-		}
-		return h.fail(ctx, req, err)
+		return h.handlerFailed(ctx, req, err)
 	}
 	if isNil(reply) {
 		return outcome{resp: noContent()}
@@ -98,6 +95,15 @@ func (h *EventHandler) run(ctx context.Context, req Request) (out outcome) {
 		h.log(ctx, slog.LevelWarn, req.Connection(), "upstream: the connection's state could not be read as a JSON object and is replaced")
 	}
 	return outcome{resp: resp}
+}
+
+// handlerFailed answers an error of a handler. After HandlerTimeout it is too
+// late for that: whoever waits for the handler, or has waited, answers.
+func (h *EventHandler) handlerFailed(ctx context.Context, req Request, err error) outcome {
+	if context.Cause(ctx) == ErrHandlerTimeout {
+		return outcome{err: fmt.Errorf("%w: %w", ErrHandlerTimeout, err)}
+	}
+	return h.fail(ctx, req, err)
 }
 
 // unhandled answers an event that nobody registered for. System events of a

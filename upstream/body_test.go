@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -245,6 +246,31 @@ func TestRefusedTricklingBody(t *testing.T) {
 				t.Errorf("the connection is still served 5 s after the refusal")
 			}
 		})
+	}
+}
+
+// TestRefusalReachesTheSender: a connection that is closed while the body is
+// still on its way is reset, and takes the answer along.
+func TestRefusalReachesTheSender(t *testing.T) {
+	srv := httptest.NewServer(newHandler(t, nil))
+	defer srv.Close()
+	for _, size := range []int{100, 20_000, 250_000, 1_000_000} {
+		for range 50 {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL, strings.NewReader(strings.Repeat("x", size)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header = event(typeMessage, "ce-signature", "sha256=00")
+			resp, err := srv.Client().Do(r)
+			if err != nil {
+				t.Errorf("body of %d bytes: %v", size, err)
+				break
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != 401 {
+				t.Errorf("body of %d bytes: got %d, want 401", size, resp.StatusCode)
+			}
+		}
 	}
 }
 

@@ -243,26 +243,12 @@ type DataType string
 // The data types. DataTypeOther is any further media type, which only MQTT
 // clients can send; data without a content type is binary.
 const (
-	DataTypeText     DataType = "text"
-	DataTypeJSON     DataType = "json"
-	DataTypeBinary   DataType = "binary"
-	DataTypeProtobuf DataType = "protobuf"
-	DataTypeOther    DataType = "other"
+	DataTypeText     DataType = wire.DataText
+	DataTypeJSON     DataType = wire.DataJSON
+	DataTypeBinary   DataType = wire.DataBinary
+	DataTypeProtobuf DataType = wire.DataProtobuf
+	DataTypeOther    DataType = wire.DataOther
 )
-
-func dataTypeOf(contentType string) DataType {
-	switch wire.MediaType(contentType) {
-	case wire.MediaText:
-		return DataTypeText
-	case wire.MediaJSON:
-		return DataTypeJSON
-	case wire.MediaBinary, "":
-		return DataTypeBinary
-	case wire.MediaProtobuf:
-		return DataTypeProtobuf
-	}
-	return DataTypeOther
-}
 
 // A UserEventRequest is something that a client sent: the event "message" for
 // clients without a subprotocol, the name of their choice for others. The
@@ -292,7 +278,7 @@ func (*UserEventRequest) kind() wire.Kind { return wire.KindUser }
 func (r *UserEventRequest) decode(body []byte) error {
 	r.Data = body
 	r.ContentType = wire.First(r.Header, wire.HeaderContentType)
-	r.DataType = dataTypeOf(r.ContentType)
+	r.DataType = DataType(wire.DataType(r.ContentType))
 	r.Metadata = wire.Metadata(r.Header)
 	if r.IsMQTT() {
 		r.UserProperties = fromWireProperties(wire.UserProperties(r.Header))

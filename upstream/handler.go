@@ -299,6 +299,7 @@ const maxWarnings = 1000
 
 // first reports whether key is new and there is room to remember it.
 func (o *onceEach) first(key string) bool {
+	key = clip(key)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if _, ok := o.seen[key]; ok || len(o.seen) >= maxWarnings {

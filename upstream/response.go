@@ -90,7 +90,7 @@ func (r *ConnectResponse) render(req Request) (*Response, stateChange, error) {
 	if r.UserID != "" || r.NoUser {
 		answer.UserID = &r.UserID
 	}
-	if r.MQTT != nil && connect.IsMQTT() {
+	if r.MQTT != nil && len(r.MQTT.UserProperties) > 0 && connect.IsMQTT() {
 		answer.MQTT = &wire.MQTTConnectAnswer{UserProperties: toWireProperties(r.MQTT.UserProperties)}
 	}
 	if answer.IsZero() {
@@ -218,17 +218,17 @@ func (r *UserEventResponse) message(mqtt bool) (contentType string, data []byte,
 	if len(r.Data) > maxReplyBytes {
 		return "", nil, &InvalidResponseError{"Data", fmt.Sprintf("has %d bytes; the service reads %d at most", len(r.Data), maxReplyBytes)}
 	}
-	switch dataTypeOf(r.ContentType) {
-	case DataTypeText:
+	switch wire.DataType(r.ContentType) {
+	case wire.DataText:
 		if !utf8.Valid(r.Data) {
 			return wire.ContentTypeText, bytes.ToValidUTF8(r.Data, []byte("\uFFFD")), nil
 		}
 		return wire.ContentTypeText, r.Data, nil
-	case DataTypeJSON:
+	case wire.DataJSON:
 		return wire.ContentTypeJSON, r.Data, nil
-	case DataTypeProtobuf:
+	case wire.DataProtobuf:
 		return wire.MediaProtobuf, r.Data, nil
-	case DataTypeOther:
+	case wire.DataOther:
 		if !mqtt {
 			return "", nil, &InvalidResponseError{"ContentType", fmt.Sprintf("is %q; the service delivers text/plain, application/json, application/octet-stream and application/x-protobuf", clip(r.ContentType))}
 		}

@@ -88,52 +88,60 @@ func (h *EventHandler) Wrap(next http.Handler) http.Handler {
 }
 
 func (h *EventHandler) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	door := recognise(r)
-	if door == doorForeign && next != nil {
+	body := requestBody{w: w, r: r}
+	var resp *Response
+	switch door := recognise(r); {
+	case door == doorForeign && next != nil: // resp is nil
+	case door == doorEvent:
+		resp = h.serveEvent(r, &body, next != nil)
+	case door == doorHandshake:
+		resp = h.preflight(r.Context(), r.Header)
+	default:
+		resp = h.turnAway(r)
+	}
+	if resp == nil {
 		next.ServeHTTP(w, r)
 		return
 	}
-	if door == doorEvent {
-		h.serveEvent(w, r, next)
-		return
-	}
-	(&requestBody{w: w, r: r}).abandon()
-	if door == doorHandshake {
-		h.preflight(r.Context(), r.Header).writeTo(w)
-		return
-	}
-	x := h.begin(r.Context())
-	resp, _ := x.conclude(func() outcome { return x.turnAway(r) })
+	body.abandon()
 	resp.writeTo(w)
 }
 
-func (h *EventHandler) serveEvent(w http.ResponseWriter, r *http.Request, next http.Handler) {
+// serveEvent answers an event. The response is nil for a foreign hub if those
+// are to be passed on.
+func (h *EventHandler) serveEvent(r *http.Request, body *requestBody, passOn bool) *Response {
 	x := h.begin(context.WithValue(r.Context(), httpRequestKey{}, r))
 	resp, _ := x.conclude(func() outcome {
-		body := h.openBody(w, r)
 		req, err := x.admit(r.Header)
-		if _, foreign := errors.AsType[*HubNotFoundError](err); foreign && next != nil {
-			body.release()
-			return outcome{} // next concludes it
+		if _, foreign := errors.AsType[*HubNotFoundError](err); foreign && passOn {
+			return outcome{}
 		}
-		if err != nil {
-			body.abandon()
-			return x.fail(err)
-		}
-		data, err := body.read(x.conn, h.opts.MaxBodyBytes)
 		if err == nil {
-			err = x.decode(req, data)
+			var data []byte
+			if data, err = body.read(x.conn, &h.opts); err == nil {
+				err = x.decode(req, data)
+			}
 		}
 		if err != nil {
 			return x.fail(err)
 		}
 		return x.answer(req)
 	})
-	if resp == nil {
-		next.ServeHTTP(w, r)
-		return
-	}
-	resp.writeTo(w)
+	return resp
+}
+
+// turnAway answers what is no event and no handshake.
+func (h *EventHandler) turnAway(r *http.Request) *Response {
+	x := h.begin(r.Context())
+	resp, _ := x.conclude(func() outcome {
+		if r.Method == http.MethodPost {
+			return x.fail(errNotWebPubSub)
+		}
+		out := x.fail(errWrongMethod)
+		out.resp.Header["Allow"] = []string{allowedMethods}
+		return out
+	})
+	return resp
 }
 
 // A door is what kind of request stands before the handler.
@@ -293,16 +301,6 @@ func (x *exchange) decode(req Request, body []byte) error {
 		x.conn.digest = sha256.Sum256(body)
 	}
 	return req.decode(body)
-}
-
-// turnAway answers what is no event and no handshake.
-func (x *exchange) turnAway(r *http.Request) outcome {
-	if r.Method == http.MethodPost {
-		return x.fail(errNotWebPubSub)
-	}
-	out := x.fail(errWrongMethod)
-	out.resp.Header["Allow"] = []string{allowedMethods}
-	return out
 }
 
 // conclude runs an exchange and finishes it, however it ends. A panic of a

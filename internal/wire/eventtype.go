@@ -47,8 +47,9 @@ var kindsByType = map[string]Kind{
 // UserType returns the ce-type of a user event.
 func UserType(name string) string { return typePrefixUser + name }
 
-// ParseType takes a ce-type apart into its kind and the name of its event. The
-// name of a user event may be empty: such a type is of no use to anyone, but
+// ParseType takes a ce-type apart into its kind and the name of its event, in
+// the spelling received unless the kind has one of its own. The name of a user
+// event may be empty: such a type is of no use to anyone, but
 // it is for the caller to refuse it.
 func ParseType(ceType string) (kind Kind, name string) {
 	if name, ok := cutPrefixFold(ceType, typePrefixUser); ok {
@@ -57,10 +58,9 @@ func ParseType(ceType string) (kind Kind, name string) {
 	if _, ok := cutPrefixFold(ceType, TypePrefix); !ok {
 		return KindForeign, ""
 	}
-	lower := strings.ToLower(ceType)
-	name = lower[strings.LastIndexByte(lower, '.')+1:]
-	if kind, ok := kindsByType[lower]; ok {
-		return kind, name
+	name = ceType[strings.LastIndexByte(ceType, '.')+1:]
+	if kind, ok := kindsByType[strings.ToLower(ceType)]; ok {
+		return kind, strings.ToLower(name)
 	}
 	return KindUnknown, name
 }

@@ -60,7 +60,7 @@ func FuzzParseType(f *testing.F) {
 				t.Errorf("ParseType(%q): a foreign type has the name %q", ceType, name)
 			}
 		default:
-			if !strings.HasSuffix(strings.ToLower(ceType), "."+name) {
+			if !strings.HasSuffix(strings.ToLower(ceType), "."+strings.ToLower(name)) {
 				t.Errorf("ParseType(%q): name %q is not its last part", ceType, name)
 			}
 		}

@@ -144,7 +144,7 @@ func TestParseType(t *testing.T) {
 		{"azure.webpubsub.user.", wire.KindUser, ""},
 		{"azure.webpubsub.user", wire.KindUnknown, "user"},
 		{"azure.webpubsub.sys.paused", wire.KindUnknown, "paused"},
-		{"azure.webpubsub.gp.Renamed", wire.KindUnknown, "renamed"},
+		{"azure.webpubsub.gp.Renamed", wire.KindUnknown, "Renamed"},
 		{"azure.webpubsub.", wire.KindUnknown, ""},
 		{"azure.webpubsub", wire.KindForeign, ""},
 		{"azure.sys.message", wire.KindForeign, ""},

@@ -20,3 +20,28 @@ func MediaType(contentType string) string {
 	media, _, _ := strings.Cut(contentType, ";")
 	return strings.ToLower(strings.TrimSpace(media))
 }
+
+// The service's words for what a content type means.
+const (
+	DataText     = "text"
+	DataJSON     = "json"
+	DataBinary   = "binary"
+	DataProtobuf = "protobuf"
+	DataOther    = "other"
+)
+
+// DataType returns what a content type means. Without one, data is binary; a
+// media type that only MQTT clients can use is other.
+func DataType(contentType string) string {
+	switch MediaType(contentType) {
+	case MediaText:
+		return DataText
+	case MediaJSON:
+		return DataJSON
+	case MediaBinary, "":
+		return DataBinary
+	case MediaProtobuf:
+		return DataProtobuf
+	}
+	return DataOther
+}

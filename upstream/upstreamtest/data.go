@@ -49,16 +49,4 @@ func JSON(v any) Data {
 func (d Data) Text() string { return string(d.Bytes) }
 
 // DataType returns what the content type means; no content type means binary.
-func (d Data) DataType() upstream.DataType {
-	switch wire.MediaType(d.ContentType) {
-	case wire.MediaText:
-		return upstream.DataTypeText
-	case wire.MediaJSON:
-		return upstream.DataTypeJSON
-	case wire.MediaBinary, "":
-		return upstream.DataTypeBinary
-	case wire.MediaProtobuf:
-		return upstream.DataTypeProtobuf
-	}
-	return upstream.DataTypeOther
-}
+func (d Data) DataType() upstream.DataType { return upstream.DataType(wire.DataType(d.ContentType)) }
