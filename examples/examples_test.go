@@ -306,7 +306,7 @@ func testStop(t *testing.T, r *running) {
 	for want, times := range map[string]int{
 		"joined user=" + strconv.Quote(user) + "\n":          len(urlForms),
 		"left user=" + strconv.Quote(user) + " reason=bye\n": len(urlForms),
-		"left user=leaver ": leavers,
+		"left user=leaver ":                                  leavers,
 	} {
 		if got := bytes.Count(log, []byte(want)); got != times {
 			t.Errorf("the log has %q %d times, want %d", want, got, times)

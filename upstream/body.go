@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"time"
@@ -12,16 +13,16 @@ import (
 type requestBody struct {
 	w     http.ResponseWriter
 	r     *http.Request
-	taken bool // somebody has begun to read it
+	taken bool // it was read, to its end or as far as it goes
 }
 
 // abandonGrace is for what is on its way: a connection that is closed with
 // unread data is reset, and the sender may lose the answer.
 const abandonGrace = time.Second
 
-// abandon refuses to read a body that nobody has taken. Without it net/http
-// would read on, at the pace of the sender, before it sends the answer and
-// again after that.
+// abandon refuses to read a body that nobody has taken, or the rest of it.
+// Without it net/http would read on, at the pace of the sender, before it sends
+// the answer and again after that.
 func (b *requestBody) abandon() {
 	if b.taken || b.r.ContentLength == 0 {
 		return
@@ -44,52 +45,58 @@ func (b *requestBody) setDeadline(timeout time.Duration) (release func()) {
 	return func() { _ = controller.SetReadDeadline(time.Time{}) }
 }
 
-// firstRead bounds what a claimed Content-Length makes us allocate up front.
-const firstRead = 64 << 10
-
 // read reads the whole body of an event, within the limits of the options.
 func (b *requestBody) read(c *ConnectionContext, opts *Options) ([]byte, error) {
 	limit := opts.MaxBodyBytes
-	if limit >= 0 && b.r.ContentLength > limit {
+	if limit < 0 {
+		limit = math.MaxInt64
+	}
+	if b.r.ContentLength > limit {
 		return nil, &BodyTooLargeError{Limit: limit}
 	}
-	b.taken = true
 	if b.r.Body == nil || b.r.ContentLength == 0 {
 		return nil, nil
 	}
-	src := io.Reader(b.r.Body)
-	if limit >= 0 {
-		src = http.MaxBytesReader(b.w, b.r.Body, limit)
-	}
 	release := b.setDeadline(opts.ReadTimeout)
-	data, err := readAll(src, b.r.ContentLength)
+	data, err := readAll(b.r.Body, b.r.ContentLength, limit)
 	switch {
 	case err == nil:
+		b.taken = true
 		release()
 		return data, nil
+	case errors.Is(err, errLimit):
+		return nil, &BodyTooLargeError{Limit: limit}
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.taken = true // what is left of it is late already
 		return nil, &InvalidBodyError{c, http.StatusRequestTimeout, errors.New("it did not arrive in time")}
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &BodyTooLargeError{Limit: limit}
-	}
+	b.taken = true
 	return nil, &InvalidBodyError{c, http.StatusBadRequest, err}
 }
 
-// readAll is io.ReadAll with a first buffer of the announced size.
-func readAll(r io.Reader, announced int64) ([]byte, error) {
-	size := min(max(announced, 511), firstRead) + 1 // one more, to see the end without growing
-	data := make([]byte, 0, size)
+// firstRead bounds what a claimed Content-Length makes us allocate up front.
+const firstRead = 64 << 10
+
+var errLimit = errors.New("upstream: body is too large")
+
+// readAll is io.ReadAll with a limit, and with a first buffer of the announced
+// size; announced is -1 when that is unknown.
+func readAll(r io.Reader, announced, limit int64) ([]byte, error) {
+	if announced < 0 {
+		announced = 511
+	}
+	data := make([]byte, 0, min(announced, firstRead)+1) // one more, to see the end without growing
 	for {
 		n, err := r.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
-		if err == io.EOF {
+		switch {
+		case int64(len(data)) > limit:
+			return nil, errLimit
+		case err == io.EOF:
 			return data, nil
-		}
-		if err != nil {
-			return data, err
-		}
-		if len(data) == cap(data) {
+		case err != nil:
+			return nil, err
+		case len(data) == cap(data):
 			data = append(data, 0)[:len(data)]
 		}
 	}

@@ -22,13 +22,17 @@ type Response struct {
 	Body       []byte
 }
 
+// sniffedLength is up to where servers see the length of a body by themselves.
+// Past it they would send chunks.
+const sniffedLength = 1 << 10
+
 // writeTo sends the response.
 func (r *Response) writeTo(w http.ResponseWriter) {
 	header := w.Header()
 	for k, vs := range r.Header {
 		header[k] = vs
 	}
-	if len(r.Body) > 0 {
+	if len(r.Body) > sniffedLength {
 		header["Content-Length"] = []string{strconv.Itoa(len(r.Body))}
 	}
 	w.WriteHeader(r.StatusCode)
@@ -248,6 +252,22 @@ const (
 )
 
 func (r *UserEventResponse) addMessageHeaders(header http.Header, mqtt bool) error {
+	if err := r.addMetadata(header); err != nil || !mqtt {
+		return err
+	}
+	for _, p := range r.UserProperties {
+		if !wire.ValidToken(p.Name) || !wire.ValidHeaderValue(p.Value) {
+			return &InvalidResponseError{"UserProperties", "has an entry that cannot travel in a header: names are HTTP tokens, values visible ASCII"}
+		}
+		header.Add(wire.PrefixMQTT+p.Name, p.Value)
+	}
+	return nil
+}
+
+func (r *UserEventResponse) addMetadata(header http.Header) error {
+	if len(r.Metadata) == 0 {
+		return nil
+	}
 	total := 0
 	for _, k := range slices.Sorted(maps.Keys(r.Metadata)) {
 		v := r.Metadata[k]
@@ -257,15 +277,6 @@ func (r *UserEventResponse) addMessageHeaders(header http.Header, mqtt bool) err
 				maxMetadataKey, maxMetadataValue, maxMetadataTotal)}
 		}
 		header.Set(wire.PrefixMetadata+k, v)
-	}
-	if !mqtt {
-		return nil
-	}
-	for _, p := range r.UserProperties {
-		if !wire.ValidToken(p.Name) || !wire.ValidHeaderValue(p.Value) {
-			return &InvalidResponseError{"UserProperties", "has an entry that cannot travel in a header: names are HTTP tokens, values visible ASCII"}
-		}
-		header.Add(wire.PrefixMQTT+p.Name, p.Value)
 	}
 	return nil
 }

@@ -52,13 +52,20 @@ func OriginHost(origin string) string {
 // others: Unicode has letters whose lower case is an ASCII letter, and they
 // make another host.
 func LowerHost(host string) string {
-	lower := func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
+	isUpper := func(c byte) bool { return 'A' <= c && c <= 'Z' }
+	for i := range len(host) {
+		if !isUpper(host[i]) {
+			continue
 		}
-		return r
+		lower := []byte(host)
+		for j := i; j < len(lower); j++ {
+			if isUpper(lower[j]) {
+				lower[j] += 'a' - 'A'
+			}
+		}
+		return string(lower)
 	}
-	return strings.Map(lower, host)
+	return host
 }
 
 // withoutPort returns the host of host:port and of an IPv6 address in

@@ -60,24 +60,34 @@ func NewKeys(keys ...string) *Keys {
 // Verify reports whether any token of a ce-signature header was made with any
 // of the keys for this connection id. Tokens of another form are skipped. An
 // empty connection id is never valid.
+//
+// The comparison of two digests takes the same time wherever they differ. That
+// it ends with the first match tells which key was used, and nothing about it.
 func (k *Keys) Verify(connectionID, signature string) bool {
 	if connectionID == "" || signature == "" {
 		return false
 	}
-	ok := false
 	for _, pool := range k.macs {
 		mac := pool.Get().(*keyedMAC)
-		want := mac.of(connectionID)
-		for rest := signature; rest != ""; {
-			var token string
-			token, rest = cutListElement(rest)
-			if got, wellFormed := decodeToken(token); wellFormed && hmac.Equal(got[:], want) {
-				ok = true
-			}
-		}
+		ok := hasToken(signature, mac.of(connectionID))
 		pool.Put(mac)
+		if ok {
+			return true
+		}
 	}
-	return ok
+	return false
+}
+
+// hasToken reports whether any token of a signature is this digest.
+func hasToken(signature string, want []byte) bool {
+	for rest := signature; rest != ""; {
+		var token string
+		token, rest = cutListElement(rest)
+		if got, wellFormed := decodeToken(token); wellFormed && hmac.Equal(got[:], want) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *keyedMAC) of(message string) []byte {
