@@ -46,7 +46,7 @@ func (h *EventHandler) answerInTime(ctx context.Context, req Request) outcome {
 		switch {
 		case out.abort != nil:
 			panic(out.abort)
-		case out.resp == nil: // it ended its goroutine, or failed when the time was over
+		case out.answer == nil: // it ended its goroutine, or failed when the time was over
 			return h.fail(ctx, req, out.err)
 		}
 		return out
@@ -85,16 +85,16 @@ func (h *EventHandler) run(ctx context.Context, req Request) (out outcome) {
 		return h.handlerFailed(ctx, req, err)
 	}
 	if isNil(reply) {
-		return outcome{resp: noContent()}
+		return outcome{answer: noContent()}
 	}
-	resp, change, err := reply.render(req)
+	rendered, change, err := reply.render(req)
 	if err != nil {
-		return h.fail(ctx, req, err)
+		return h.handlerFailed(ctx, req, err)
 	}
 	if change.replaced {
 		h.log(ctx, slog.LevelWarn, req.Connection(), "upstream: the connection's state could not be read as a JSON object and is replaced")
 	}
-	return outcome{resp: resp}
+	return outcome{answer: rendered}
 }
 
 // handlerFailed answers an error of a handler. After HandlerTimeout it is too
@@ -113,14 +113,14 @@ func (h *EventHandler) unhandled(ctx context.Context, req Request) outcome {
 	c := req.Connection()
 	switch req.kind() {
 	case wire.KindConnect, wire.KindConnected, wire.KindDisconnected:
-		return outcome{resp: noContent()}
+		return outcome{answer: noContent()}
 	}
 	if h.opts.RejectUnhandled {
 		return h.fail(ctx, req, &HandlerNotFoundError{Context: c})
 	}
 	h.warnOnce(ctx, "event "+strings.ToLower(c.EventType), c,
 		"upstream: no handler for this event; it and others of its type are answered with 204")
-	return outcome{resp: noContent()}
+	return outcome{answer: noContent()}
 }
 
 // fail answers an error before there is a decoded request.
@@ -138,15 +138,15 @@ func (h *EventHandler) fail(ctx context.Context, req Request, err error) outcome
 		h.checkMQTTCode(ctx, e.Code)
 	}
 	if connect, ok := req.(*ConnectRequest); ok && connect.IsMQTT() {
-		return outcome{resp: mqttFailure(connect.MQTT, status, authored), err: err}
+		return outcome{answer: mqttFailure(connect.MQTT, status, authored), err: err}
 	}
-	return outcome{resp: failure(status, authored), err: err}
+	return outcome{answer: failure(status, authored), err: err}
 }
 
-// failure is the response to an error: its status, and the text of authored
+// failure is the answer to an error: its status, and the text of authored
 // errors.
-func failure(status int, authored error) *Response {
-	resp := &Response{StatusCode: status, Header: http.Header{}}
+func failure(status int, authored error) *answer {
+	a := &answer{status: status}
 	text := ""
 	switch e := authored.(type) {
 	case *Error:
@@ -155,11 +155,11 @@ func failure(status int, authored error) *Response {
 		text = e.Reason
 	}
 	if text != "" {
-		resp.Header[wire.HeaderContentType] = []string{wire.ContentTypeText}
-		resp.Header["X-Content-Type-Options"] = []string{"nosniff"}
-		resp.Body = []byte(text)
+		a.add(wire.HeaderContentType, wire.ContentTypeText)
+		a.add("X-Content-Type-Options", "nosniff")
+		a.body = []byte(text)
 	}
-	return resp
+	return a
 }
 
 // checkMQTTCode warns of a code that no client understands.
@@ -186,6 +186,4 @@ func (h *EventHandler) chooseStatus(ctx context.Context, status int, err error) 
 	return status
 }
 
-func noContent() *Response {
-	return &Response{StatusCode: http.StatusNoContent, Header: http.Header{}}
-}
+func noContent() *answer { return &answer{status: http.StatusNoContent} }

@@ -36,20 +36,21 @@ type BackgroundOptions struct {
 
 // A Background moves the handlers of events that are not blocking off the
 // request: connected, disconnected, group joined and group left. The service
-// gets its answer at once and a slow handler holds up nobody. Use its
-// Middleware method in [Options.Middleware].
+// gets its answer at once. Use its Middleware method in [Options.Middleware].
 //
 // The contract:
 //
 //  1. Blocking events are untouched: the service waits for their answer.
 //  2. The events of one connection are handled one after another, in the order
-//     of their arrival. Events of different connections are not ordered, and
-//     none holds up another.
+//     of their arrival. Events of different connections are not ordered. A
+//     slow connection occupies one worker and no more; when all workers are
+//     busy, events wait.
 //  3. At most Queue events wait. Past that an event is refused with
 //     [ErrQueueFull], a 503, and the service sends it again.
 //  4. The handler's context keeps the values of the request's context, but not
 //     its cancellation. It ends when a shutdown runs out of time, with
-//     [ErrShutdown] as its cause.
+//     [ErrShutdown] as its cause, and not before: [Options.HandlerTimeout]
+//     does not apply, so give slow work a deadline of its own.
 //  5. The service has its answer already, so an error of the handler reaches
 //     the log and Observe only. A panic is an error like any other.
 //  6. What waits in memory is lost with the process: call Shutdown.

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,12 +40,15 @@ type DuplicateGuardOptions struct {
 // 408 or 5xx or did not arrive. Set it as [Options.Duplicates].
 //
 // What counts as the same event: type, hub, connection, user, event id,
-// request id, physical connection and body are all equal. An MQTT client
+// request id, physical connection, session and body are all equal. An MQTT client
 // chooses its connection id, and its event ids begin again with each
 // connection, so without a request id or a physical connection id nothing of
 // MQTT is taken for a duplicate, and no connect of any client: nobody gets
 // what another was granted. An answer of 408 or 5xx is not kept, and a
 // duplicate that arrives while the first is running waits for it.
+//
+// It works for requests that come through ServeHTTP, Wrap and HandleHTTP, and
+// for Handle with what Parse of the same handler returned.
 //
 // It lives in the memory of one process: several replicas behind a load
 // balancer need a store of their own, keyed by ConnectionID and EventID. None
@@ -64,7 +68,7 @@ type eventKey [sha256.Size]byte
 
 type keptAnswer struct {
 	key     eventKey
-	resp    *Response
+	answer  *answer
 	bytes   int
 	expires time.Time
 }
@@ -101,7 +105,7 @@ func (g *DuplicateGuard) once(ctx context.Context, h *EventHandler, req Request)
 		kept, wait := g.begin(key)
 		switch {
 		case kept != nil:
-			return outcome{resp: kept, duplicate: true}
+			return outcome{answer: kept, duplicate: true}
 		case wait == nil:
 			return g.runAndKeep(ctx, h, req, key)
 		}
@@ -115,12 +119,12 @@ func (g *DuplicateGuard) once(ctx context.Context, h *EventHandler, req Request)
 
 // begin returns the kept answer, or the channel of the run under way, or
 // neither: then the caller has the run.
-func (g *DuplicateGuard) begin(key eventKey) (kept *Response, wait <-chan struct{}) {
+func (g *DuplicateGuard) begin(key eventKey) (kept *answer, wait <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.expire()
 	if e, ok := g.answers[key]; ok {
-		return e.Value.(*keptAnswer).resp.clone(), nil
+		return e.Value.(*keptAnswer).answer.clone(), nil
 	}
 	if done, ok := g.running[key]; ok {
 		return nil, done
@@ -137,21 +141,21 @@ func (g *DuplicateGuard) runAndKeep(ctx context.Context, h *EventHandler, req Re
 		defer g.mu.Unlock()
 		close(g.running[key])
 		delete(g.running, key)
-		if out.resp != nil && out.resp.StatusCode < 500 && out.resp.StatusCode != http.StatusRequestTimeout {
-			g.keep(key, out.resp.clone())
+		if a := out.answer; a != nil && a.status < 500 && a.status != http.StatusRequestTimeout {
+			g.keep(key, a.clone())
 		}
 	}()
 	return h.run(ctx, req)
 }
 
 // keep stores an answer and makes room for it. g.mu is held.
-func (g *DuplicateGuard) keep(key eventKey, resp *Response) {
-	size := resp.size() + len(key)
+func (g *DuplicateGuard) keep(key eventKey, a *answer) {
+	size := a.size() + len(key)
 	if size > g.opts.MaxBytes/8 {
 		return
 	}
 	g.bytes += size
-	g.answers[key] = g.oldest.PushBack(&keptAnswer{key, resp, size, time.Now().Add(g.opts.Window)})
+	g.answers[key] = g.oldest.PushBack(&keptAnswer{key, a, size, time.Now().Add(g.opts.Window)})
 	for g.bytes > g.opts.MaxBytes || g.oldest.Len() > g.opts.MaxAnswers {
 		g.dropOldest()
 	}
@@ -195,20 +199,17 @@ func keyOf(req Request) (key eventKey, ok bool) {
 	return eventKey(digest.Sum(nil)), true
 }
 
-// clone keeps what one caller does with a response away from the next.
-func (r *Response) clone() *Response {
-	return &Response{StatusCode: r.StatusCode, Header: r.Header.Clone(), Body: append([]byte(nil), r.Body...)}
+// clone keeps what one caller does with the body away from the next.
+func (a *answer) clone() *answer {
+	return &answer{status: a.status, header: a.header, body: slices.Clone(a.body)}
 }
 
-// size is about what a kept response costs in memory.
-func (r *Response) size() int {
+// size is about what a kept answer costs in memory.
+func (a *answer) size() int {
 	const overhead = 512
-	n := overhead + len(r.Body)
-	for k, vs := range r.Header {
-		n += len(k)
-		for _, v := range vs {
-			n += len(v)
-		}
+	n := overhead + len(a.body)
+	for _, f := range a.header {
+		n += len(f.name) + len(f.value)
 	}
 	return n
 }

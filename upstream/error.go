@@ -67,7 +67,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // unexported method keeps errors from elsewhere, whose StatusCode may mean
 // something else, from choosing what the service sees.
 type answerer interface {
-	error
+	Error() string
 	StatusCode() int
 	answers()
 }
@@ -267,13 +267,13 @@ func (*busyError) answers() {}
 // are answered with 503, which makes the service try again.
 var (
 	// ErrQueueFull reports that a [Background] holds as many events as it may.
-	ErrQueueFull error = &busyError{"background queue is full"}
+	ErrQueueFull = error(&busyError{"background queue is full"})
 	// ErrShutdown reports that a [Background] is shutting down. It is the
 	// cancellation cause of handlers that were still running.
-	ErrShutdown error = &busyError{"background is shut down"}
+	ErrShutdown = error(&busyError{"background is shut down"})
 	// ErrHandlerTimeout reports a handler that took longer than
 	// [Options.HandlerTimeout].
-	ErrHandlerTimeout error = &busyError{"handler took longer than HandlerTimeout"}
+	ErrHandlerTimeout = error(&busyError{"handler took longer than HandlerTimeout"})
 )
 
 // A doorError reports a request that is none of Web PubSub's.
@@ -289,8 +289,14 @@ func (e *doorError) StatusCode() int { return e.status }
 func (*doorError) answers() {}
 
 var (
-	errNotWebPubSub = &doorError{http.StatusBadRequest, "not a request of Web PubSub: it has neither ce-awpsversion nor a ce-type of Web PubSub"}
-	errWrongMethod  = &doorError{http.StatusMethodNotAllowed, "neither an event (POST) nor a handshake (OPTIONS or GET with WebHook-Request-Origin)"}
+	errNotWebPubSub = &doorError{
+		http.StatusBadRequest,
+		"not a request of Web PubSub: it has neither ce-awpsversion nor a ce-type of Web PubSub",
+	}
+	errWrongMethod = &doorError{
+		http.StatusMethodNotAllowed,
+		"neither an event (POST) nor a handshake (OPTIONS or GET with WebHook-Request-Origin)",
+	}
 )
 
 // An InvalidResponseError reports an answer of a handler that the service
@@ -326,6 +332,15 @@ func checkError(err error) error {
 		return fmt.Errorf("upstream: handler returned a nil %T as its error; return nil itself", err)
 	}
 	return err
+}
+
+// StatusCode returns the status that this library answers an error with, before
+// [Options.HandleError] is asked: that of the errors of this package, and 500
+// for all others. It is for hosts that answer the errors of
+// [EventHandler.Parse] themselves, and for HandleError.
+func StatusCode(err error) int {
+	status, _ := statusOf(err)
+	return status
 }
 
 // statusOf returns the status that answers err, and the error whose text may

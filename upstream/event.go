@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -22,8 +23,9 @@ import (
 // Everything in it was read from headers. The signature covers ConnectionID
 // only; see "What the signature proves" in the package documentation.
 //
-// As a log value it shows an allow-list of attributes and keeps headers,
-// signature and state to itself.
+// As text and as a log value it, and every request that embeds it, shows an
+// allow-list of attributes and keeps headers, signature, state and data to
+// itself.
 type ConnectionContext struct {
 	// ConnectionID identifies the client's connection. For MQTT it is the
 	// client id, which the client chose itself.
@@ -94,6 +96,12 @@ func (c *ConnectionContext) Cookies() []*http.Cookie {
 func (c ConnectionContext) LogValue() slog.Value {
 	return slog.GroupValue(c.logAttrs()...)
 }
+
+// String shows what LogValue does.
+func (c ConnectionContext) String() string { return fmt.Sprint(c.logAttrs()) }
+
+// GoString keeps everything else out of %#v too.
+func (c ConnectionContext) GoString() string { return c.String() }
 
 // setHeaders fills c from canonical headers. The error is a
 // *[HeaderNotFoundError] for the first required header that is missing.
@@ -243,11 +251,11 @@ type DataType string
 // The data types. DataTypeOther is any further media type, which only MQTT
 // clients can send; data without a content type is binary.
 const (
-	DataTypeText     DataType = wire.DataText
-	DataTypeJSON     DataType = wire.DataJSON
-	DataTypeBinary   DataType = wire.DataBinary
-	DataTypeProtobuf DataType = wire.DataProtobuf
-	DataTypeOther    DataType = wire.DataOther
+	DataTypeText     DataType = wire.DataText     // "text"
+	DataTypeJSON     DataType = wire.DataJSON     // "json"
+	DataTypeBinary   DataType = wire.DataBinary   // "binary"
+	DataTypeProtobuf DataType = wire.DataProtobuf // "protobuf"
+	DataTypeOther    DataType = wire.DataOther    // "other"
 )
 
 // A UserEventRequest is something that a client sent: the event "message" for

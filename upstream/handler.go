@@ -43,7 +43,7 @@ type Options struct {
 	// and if it does not return the request is answered with 503 all the
 	// same; what it returns later is dropped. 0 means no limit, and costs
 	// nothing; otherwise each handler runs on a goroutine of its own. The
-	// service waits 100 s.
+	// service waits 100 s. It does not reach into a [Background].
 	HandlerTimeout time.Duration
 
 	// RejectUnhandled answers 404 to user events, group events and unknown
@@ -66,8 +66,9 @@ type Options struct {
 	// handshake. It must be safe for concurrent use.
 	HandleError func(ctx context.Context, err error) (status int)
 
-	// Observe is called once for every request when it is answered, also for
-	// refused ones and for the handshake. It must be safe for concurrent use.
+	// Observe is called once for every request that this handler answers, also
+	// for refused ones and for the handshake; a request that Parse accepts is
+	// observed by Handle. It must be safe for concurrent use.
 	Observe func(ctx context.Context, r Record)
 
 	// Logger gets one line for each request: at level debug for an answered
@@ -230,14 +231,14 @@ func (h *EventHandler) HandleUserEvent(name string, fn UserEventFunc) {
 	})
 }
 
-func (h *EventHandler) register(kind wire.Kind, isNil bool, fn HandlerFunc) {
-	h.checkRegistration(kind.String(), isNil, h.system[kind] != nil)
+func (h *EventHandler) register(kind wire.Kind, missing bool, fn HandlerFunc) {
+	h.checkRegistration(kind.String(), missing, h.system[kind] != nil)
 	h.system[kind] = h.wrap(fn)
 }
 
-func (h *EventHandler) checkRegistration(name string, isNil, exists bool) {
+func (h *EventHandler) checkRegistration(name string, missing, exists bool) {
 	switch {
-	case isNil:
+	case missing:
 		panic("upstream: nil handler for " + name)
 	case exists:
 		panic("upstream: a second handler for " + name)
@@ -249,7 +250,8 @@ func (h *EventHandler) checkRegistration(name string, isNil, exists bool) {
 // wrap applies the middleware from the inside out.
 func (h *EventHandler) wrap(fn HandlerFunc) HandlerFunc {
 	for _, m := range slices.Backward(h.opts.Middleware) {
-		if fn = m(fn); fn == nil {
+		fn = m(fn)
+		if fn == nil {
 			panic("upstream: a Middleware returned nil")
 		}
 	}

@@ -2,15 +2,14 @@ package upstream
 
 import (
 	"fmt"
-	"net/http"
 
 	"github.com/gowebpubsub/webpubsub/internal/wire"
 )
 
 // The protocol versions of MQTT as a CONNECT packet numbers them.
 const (
-	MQTTVersion311 = wire.MQTT311
-	MQTTVersion5   = wire.MQTT5
+	MQTTVersion311 = wire.MQTT311 // 4
+	MQTTVersion5   = wire.MQTT5   // 5
 )
 
 // An MQTTUserProperty is a user property of MQTT 5.0.
@@ -165,10 +164,10 @@ func (e *MQTTConnectError) StatusCode() int {
 	return status
 }
 
-// mqttFailure is the response that refuses an MQTT connect for any error. Only
+// mqttFailure is the answer that refuses an MQTT connect for any error. Only
 // authored errors give a reason. connect is nil when the request does not
 // describe its CONNECT packet.
-func mqttFailure(connect *MQTTConnect, status int, authored error) *Response {
+func mqttFailure(connect *MQTTConnect, status int, authored error) *answer {
 	version := 0
 	if connect != nil {
 		version = connect.ProtocolVersion
@@ -182,12 +181,10 @@ func mqttFailure(connect *MQTTConnect, status int, authored error) *Response {
 	case *Error:
 		packet.Reason = err.message
 	}
-	resp := &Response{StatusCode: status, Header: http.Header{}}
-	if body, err := wire.Marshal(wire.MQTTConnectFailure{MQTT: packet}); err == nil { // numbers and strings always encode
-		resp.Header[wire.HeaderContentType] = []string{wire.ContentTypeJSON}
-		resp.Body = body
-	}
-	return resp
+	a := &answer{status: status}
+	a.add(wire.HeaderContentType, wire.ContentTypeJSON)
+	a.body, _ = wire.Marshal(wire.MQTTConnectFailure{MQTT: packet}) // numbers and strings always encode
+	return a
 }
 
 func fromWireProperties(ps []wire.UserProperty) []MQTTUserProperty {

@@ -2,10 +2,12 @@ package upstream
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"mime"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,31 +24,53 @@ type Response struct {
 	Body       []byte
 }
 
+// An answer is a response on its way. Its header is a list, because the server
+// that it is for has a map already.
+type answer struct {
+	status int
+	header []headerField
+	body   []byte
+}
+
+type headerField struct{ name, value string } // the name is canonical
+
+// add adds a line to the header.
+func (a *answer) add(name, value string) { a.header = append(a.header, headerField{name, value}) }
+
+// response is the answer for hosts other than net/http.
+func (a *answer) response() *Response {
+	r := &Response{StatusCode: a.status, Header: make(http.Header, len(a.header)), Body: a.body}
+	for _, f := range a.header {
+		r.Header[f.name] = append(r.Header[f.name], f.value)
+	}
+	return r
+}
+
 // sniffedLength is up to where servers see the length of a body by themselves.
 // Past it they would send chunks.
 const sniffedLength = 1 << 10
 
-// writeTo sends the response.
-func (r *Response) writeTo(w http.ResponseWriter) {
+// writeTo sends the answer.
+func (a *answer) writeTo(w http.ResponseWriter) {
 	header := w.Header()
-	for k, vs := range r.Header {
-		header[k] = vs
+	for _, f := range a.header {
+		header[f.name] = append(header[f.name], f.value)
 	}
-	if len(r.Body) > sniffedLength {
-		header["Content-Length"] = []string{strconv.Itoa(len(r.Body))}
+	if len(a.body) > sniffedLength {
+		header["Content-Length"] = []string{strconv.Itoa(len(a.body))}
 	}
-	w.WriteHeader(r.StatusCode)
-	if len(r.Body) > 0 {
-		_, _ = w.Write(r.Body) // the service has gone away: nobody is left to tell
+	w.WriteHeader(a.status)
+	if len(a.body) > 0 {
+		_, _ = w.Write(a.body) // the service has gone away: nobody is left to tell
 	}
 }
 
 // A Reply is what a handler of a blocking event returns: a *[ConnectResponse]
 // or a *[UserEventResponse]. Nil means that there is nothing to say.
 type Reply interface {
-	// render turns the reply to req into a response. It returns an
+	// render turns the reply to req into an answer. It returns an
 	// *InvalidResponseError for what the service would refuse.
-	render(req Request) (*Response, stateChange, error)
+	render(req Request) (*answer, stateChange, error)
 }
 
 // A ConnectResponse accepts a client. Its zero value changes nothing: the
@@ -78,7 +102,7 @@ type ConnectResponse struct {
 	stateEdits
 }
 
-func (r *ConnectResponse) render(req Request) (*Response, stateChange, error) {
+func (r *ConnectResponse) render(req Request) (*answer, stateChange, error) {
 	connect, ok := req.(*ConnectRequest)
 	if !ok {
 		return nil, stateChange{}, wrongReply(r, req)
@@ -86,26 +110,25 @@ func (r *ConnectResponse) render(req Request) (*Response, stateChange, error) {
 	if err := r.check(connect); err != nil {
 		return nil, stateChange{}, err
 	}
-	header, change, err := replyHeader(&r.stateEdits, connect.State, r.State, r.Cookies)
+	a := &answer{status: http.StatusNoContent}
+	change, err := a.addStateAndCookies(&r.stateEdits, connect.State, r.State, r.Cookies)
 	if err != nil {
 		return nil, stateChange{}, err
 	}
-	answer := wire.ConnectAnswer{Groups: r.Groups, Roles: r.Roles, Subprotocol: r.Subprotocol}
+	body := wire.ConnectAnswer{Groups: r.Groups, Roles: r.Roles, Subprotocol: r.Subprotocol}
 	if r.UserID != "" || r.NoUser {
-		answer.UserID = &r.UserID
+		body.UserID = &r.UserID
 	}
 	if r.MQTT != nil && len(r.MQTT.UserProperties) > 0 && connect.IsMQTT() {
-		answer.MQTT = &wire.MQTTConnectAnswer{UserProperties: toWireProperties(r.MQTT.UserProperties)}
+		body.MQTT = &wire.MQTTConnectAnswer{UserProperties: toWireProperties(r.MQTT.UserProperties)}
 	}
-	if answer.IsZero() {
-		return &Response{StatusCode: http.StatusNoContent, Header: header}, change, nil
+	if body.IsZero() {
+		return a, change, nil
 	}
-	body, err := wire.Marshal(answer)
-	if err != nil {
-		return nil, stateChange{}, err
-	}
-	header[wire.HeaderContentType] = []string{wire.ContentTypeJSON}
-	return &Response{StatusCode: http.StatusOK, Header: header, Body: body}, change, nil
+	a.status = http.StatusOK
+	a.add(wire.HeaderContentType, wire.ContentTypeJSON)
+	a.body, err = wire.Marshal(body)
+	return a, change, err
 }
 
 // check finds what the service would refuse (reference-cloud-events,
@@ -191,36 +214,38 @@ func Protobuf(envelope []byte) *UserEventResponse {
 	return &UserEventResponse{Data: envelope, ContentType: wire.MediaProtobuf}
 }
 
-// maxReplyBytes is the longest answer that the service reads.
-const maxReplyBytes = 16 << 20
-
-func (r *UserEventResponse) render(req Request) (*Response, stateChange, error) {
+func (r *UserEventResponse) render(req Request) (*answer, stateChange, error) {
 	event, ok := req.(*UserEventRequest)
 	if !ok {
 		return nil, stateChange{}, wrongReply(r, req)
 	}
-	header, change, err := replyHeader(&r.stateEdits, event.State, r.State, r.Cookies)
+	a := &answer{status: http.StatusNoContent}
+	change, err := a.addStateAndCookies(&r.stateEdits, event.State, r.State, r.Cookies)
 	if err != nil {
 		return nil, stateChange{}, err
 	}
-	if err := r.addMessageHeaders(header, event.IsMQTT()); err != nil {
+	mqtt := event.IsMQTT()
+	if err := errors.Join(r.addMetadata(a), r.addUserProperties(a, mqtt)); err != nil {
 		return nil, stateChange{}, err
 	}
 	if len(r.Data) == 0 && len(r.Metadata) == 0 {
-		return &Response{StatusCode: http.StatusNoContent, Header: header}, change, nil
+		return a, change, nil
 	}
-	contentType, data, err := r.message(event.IsMQTT())
+	contentType, data, err := r.message(mqtt)
 	if err != nil {
 		return nil, stateChange{}, err
 	}
-	header[wire.HeaderContentType] = []string{contentType}
-	return &Response{StatusCode: http.StatusOK, Header: header, Body: data}, change, nil
+	a.status, a.body = http.StatusOK, data
+	a.add(wire.HeaderContentType, contentType)
+	return a, change, nil
 }
 
 // message returns the content type and the body to send.
 func (r *UserEventResponse) message(mqtt bool) (contentType string, data []byte, err error) {
-	if len(r.Data) > maxReplyBytes {
-		return "", nil, &InvalidResponseError{"Data", fmt.Sprintf("has %d bytes; the service reads %d at most", len(r.Data), maxReplyBytes)}
+	if len(r.Data) > wire.MaxAnswerBytes {
+		return "", nil, &InvalidResponseError{
+			"Data", fmt.Sprintf("has %d bytes; the service reads %d at most", len(r.Data), wire.MaxAnswerBytes),
+		}
 	}
 	switch wire.DataType(r.ContentType) {
 	case wire.DataText:
@@ -234,70 +259,81 @@ func (r *UserEventResponse) message(mqtt bool) (contentType string, data []byte,
 		return wire.MediaProtobuf, r.Data, nil
 	case wire.DataOther:
 		if !mqtt {
-			return "", nil, &InvalidResponseError{"ContentType", fmt.Sprintf("is %q; the service delivers text/plain, application/json, application/octet-stream and application/x-protobuf", clip(r.ContentType))}
+			return "", nil, &InvalidResponseError{
+				"ContentType",
+				fmt.Sprintf("is %q; the service delivers %s, %s, %s and %s", clip(r.ContentType),
+					wire.MediaText, wire.MediaJSON, wire.MediaBinary, wire.MediaProtobuf),
+			}
 		}
 		if _, _, err := mime.ParseMediaType(r.ContentType); err != nil || !wire.ValidHeaderValue(r.ContentType) {
-			return "", nil, &InvalidResponseError{"ContentType", fmt.Sprintf("is %q, which is no media type", clip(r.ContentType))}
+			return "", nil, &InvalidResponseError{
+				"ContentType", fmt.Sprintf("is %q, which is no media type", clip(r.ContentType)),
+			}
 		}
 		return r.ContentType, r.Data, nil
 	}
 	return wire.MediaBinary, r.Data, nil
 }
 
-// The limits of metadata, as in Microsoft's emulator, which copies the service.
-const (
-	maxMetadataKey   = 256
-	maxMetadataValue = 1024
-	maxMetadataTotal = 8 << 10
-)
-
-func (r *UserEventResponse) addMessageHeaders(header http.Header, mqtt bool) error {
-	if err := r.addMetadata(header); err != nil || !mqtt {
-		return err
-	}
-	for _, p := range r.UserProperties {
-		if !wire.ValidToken(p.Name) || !wire.ValidHeaderValue(p.Value) {
-			return &InvalidResponseError{"UserProperties", "has an entry that cannot travel in a header: names are HTTP tokens, values visible ASCII"}
-		}
-		header.Add(wire.PrefixMQTT+p.Name, p.Value)
-	}
-	return nil
-}
-
-func (r *UserEventResponse) addMetadata(header http.Header) error {
+// addMetadata adds the metadata. Of keys that differ in case only, the last
+// one counts, as in the service.
+func (r *UserEventResponse) addMetadata(a *answer) error {
 	if len(r.Metadata) == 0 {
 		return nil
 	}
 	total := 0
+	lines := make(map[string]string, len(r.Metadata))
 	for _, k := range slices.Sorted(maps.Keys(r.Metadata)) {
 		v := r.Metadata[k]
 		total += len(k) + len(v)
-		if !wire.ValidToken(k) || len(k) > maxMetadataKey || !wire.ValidHeaderValue(v) || len(v) > maxMetadataValue || total > maxMetadataTotal {
-			return &InvalidResponseError{"Metadata", fmt.Sprintf("has an entry that cannot travel in a header: keys are HTTP tokens of at most %d bytes, values visible ASCII of at most %d, all together at most %d",
-				maxMetadataKey, maxMetadataValue, maxMetadataTotal)}
+		fits := len(k) <= wire.MaxMetadataKey && len(v) <= wire.MaxMetadataValue && total <= wire.MaxMetadataTotal
+		if !fits || !wire.ValidToken(k) || !wire.ValidHeaderValue(v) {
+			return &InvalidResponseError{
+				"Metadata",
+				fmt.Sprintf("cannot travel in headers: keys are HTTP tokens of at most %d bytes, "+
+					"values visible ASCII of at most %d, all of them together at most %d",
+					wire.MaxMetadataKey, wire.MaxMetadataValue, wire.MaxMetadataTotal),
+			}
 		}
-		header.Set(wire.PrefixMetadata+k, v)
+		lines[http.CanonicalHeaderKey(wire.PrefixMetadata+k)] = v
+	}
+	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		a.add(name, lines[name])
 	}
 	return nil
 }
 
-// replyHeader makes the headers that both replies share: state and cookies.
-func replyHeader(edits *stateEdits, before, replacement State, cookies []*http.Cookie) (http.Header, stateChange, error) {
+func (r *UserEventResponse) addUserProperties(a *answer, mqtt bool) error {
+	if !mqtt {
+		return nil
+	}
+	for _, p := range r.UserProperties {
+		if !wire.ValidToken(p.Name) || !wire.ValidHeaderValue(p.Value) {
+			return &InvalidResponseError{
+				"UserProperties", "cannot travel in headers: names are HTTP tokens, values visible ASCII",
+			}
+		}
+		a.add(http.CanonicalHeaderKey(wire.PrefixMQTT+p.Name), p.Value)
+	}
+	return nil
+}
+
+// addStateAndCookies adds what both replies have in common.
+func (a *answer) addStateAndCookies(edits *stateEdits, before, replacement State, cookies []*http.Cookie) (stateChange, error) {
 	change, err := edits.resolve(before, replacement)
 	if err != nil {
-		return nil, stateChange{}, err
+		return stateChange{}, err
 	}
-	header := make(http.Header, 2)
 	if !change.state.IsZero() {
-		header[wire.HeaderConnectionState] = []string{change.state.raw}
+		a.add(wire.HeaderConnectionState, change.state.raw)
 	}
 	for _, c := range cookies {
 		if err := c.Valid(); err != nil {
-			return nil, stateChange{}, &InvalidResponseError{"Cookies", "has an invalid element: " + err.Error()}
+			return stateChange{}, &InvalidResponseError{"Cookies", "has an invalid element: " + err.Error()}
 		}
-		header.Add("Set-Cookie", c.String())
+		a.add("Set-Cookie", c.String())
 	}
-	return header, change, nil
+	return change, nil
 }
 
 func wrongReply(reply Reply, req Request) error {
@@ -305,3 +341,15 @@ func wrongReply(reply Reply, req Request) error {
 }
 
 func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
+
+// isNil reports whether v is nil, or an interface around a nil pointer, map,
+// slice, function or channel.
+func isNil(v any) bool {
+	switch rv := reflect.ValueOf(v); rv.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Func, reflect.Chan:
+		return rv.IsNil()
+	}
+	return false
+}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +23,13 @@ import (
 // refusal. It needs the headers of an OPTIONS or GET request, and runs no
 // handler. (CloudEvents HTTP webhook, "abuse protection".)
 func (h *EventHandler) Preflight(header http.Header) *Response {
-	return h.preflight(context.Background(), wire.Canonical(header))
+	return h.preflight(context.Background(), wire.Canonical(header)).response()
 }
 
 // Parse verifies and decodes a POST request from its headers and its body. A
-// refused one is an error that knows its status (see the errors of this
-// package); it is logged and observed, so there is nothing left to do but to
-// answer it.
+// refused one is an error of this package; it is logged and observed, so there
+// is nothing left to do but to answer it: with [StatusCode] and an empty body.
+// What [Options.HandleError] chooses shows in log and [Record] only.
 func (h *EventHandler) Parse(ctx context.Context, header http.Header, body []byte) (Request, error) {
 	x := h.begin(ctx)
 	var req Request
@@ -50,8 +52,8 @@ func (h *EventHandler) Parse(ctx context.Context, header http.Header, body []byt
 func (h *EventHandler) Handle(ctx context.Context, req Request) *Response {
 	x := h.begin(ctx)
 	x.conn, x.verified = req.Connection(), true
-	resp, _ := x.conclude(func() outcome { return x.answer(req) })
-	return resp
+	a, _ := x.conclude(func() outcome { return x.answer(req) })
+	return a.response()
 }
 
 // HandleHTTP is [EventHandler.Parse] and [EventHandler.Handle] in one: from
@@ -63,14 +65,14 @@ func (h *EventHandler) Handle(ctx context.Context, req Request) *Response {
 // fasthttp does, has to pass copies.
 func (h *EventHandler) HandleHTTP(ctx context.Context, header http.Header, body []byte) *Response {
 	x := h.begin(ctx)
-	resp, _ := x.conclude(func() outcome {
+	a, _ := x.conclude(func() outcome {
 		req, err := x.parse(wire.Canonical(header), body)
 		if err != nil {
 			return x.fail(err)
 		}
 		return x.answer(req)
 	})
-	return resp
+	return a.response()
 }
 
 // ServeHTTP implements [http.Handler] for any path and both methods of the
@@ -89,29 +91,29 @@ func (h *EventHandler) Wrap(next http.Handler) http.Handler {
 
 func (h *EventHandler) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	body := requestBody{w: w, r: r}
-	var resp *Response
+	var a *answer
 	switch door := recognise(r); {
-	case door == doorForeign && next != nil: // resp is nil
+	case door == doorForeign && next != nil: // next answers
 	case door == doorEvent:
-		resp = h.serveEvent(r, &body, next != nil)
+		a = h.serveEvent(r, &body, next != nil)
 	case door == doorHandshake:
-		resp = h.preflight(r.Context(), r.Header)
+		a = h.preflight(r.Context(), r.Header)
 	default:
-		resp = h.turnAway(r)
+		a = h.turnAway(r)
 	}
-	if resp == nil {
+	if a == nil {
 		next.ServeHTTP(w, r)
 		return
 	}
 	body.abandon()
-	resp.writeTo(w)
+	a.writeTo(w)
 }
 
-// serveEvent answers an event. The response is nil for a foreign hub if those
-// are to be passed on.
-func (h *EventHandler) serveEvent(r *http.Request, body *requestBody, passOn bool) *Response {
+// serveEvent answers an event. The answer is nil for a foreign hub if those are
+// to be passed on.
+func (h *EventHandler) serveEvent(r *http.Request, body *requestBody, passOn bool) *answer {
 	x := h.begin(context.WithValue(r.Context(), httpRequestKey{}, r))
-	resp, _ := x.conclude(func() outcome {
+	a, _ := x.conclude(func() outcome {
 		req, err := x.admit(r.Header)
 		if _, foreign := errors.AsType[*HubNotFoundError](err); foreign && passOn {
 			return outcome{}
@@ -127,21 +129,21 @@ func (h *EventHandler) serveEvent(r *http.Request, body *requestBody, passOn boo
 		}
 		return x.answer(req)
 	})
-	return resp
+	return a
 }
 
 // turnAway answers what is no event and no handshake.
-func (h *EventHandler) turnAway(r *http.Request) *Response {
+func (h *EventHandler) turnAway(r *http.Request) *answer {
 	x := h.begin(r.Context())
-	resp, _ := x.conclude(func() outcome {
+	a, _ := x.conclude(func() outcome {
 		if r.Method == http.MethodPost {
 			return x.fail(errNotWebPubSub)
 		}
 		out := x.fail(errWrongMethod)
-		out.resp.Header["Allow"] = []string{allowedMethods}
+		out.answer.add("Allow", allowedMethods)
 		return out
 	})
-	return resp
+	return a
 }
 
 // A door is what kind of request stands before the handler.
@@ -176,37 +178,34 @@ func recognise(r *http.Request) door {
 
 const allowedMethods = "POST, OPTIONS"
 
-func (h *EventHandler) preflight(ctx context.Context, header http.Header) *Response {
+func (h *EventHandler) preflight(ctx context.Context, header http.Header) *answer {
 	x := h.begin(ctx)
 	x.handshake = true
-	resp, _ := x.conclude(func() outcome {
+	a, _ := x.conclude(func() outcome {
 		origins := wire.ParseOrigins(header[wire.HeaderRequestOrigin])
 		x.origins = strings.Join(origins, ", ")
-		refuse := func(status int, err error) outcome {
-			return outcome{resp: &Response{StatusCode: status, Header: http.Header{"Allow": {allowedMethods}}}, err: err}
-		}
-		if len(origins) == 0 {
-			return refuse(http.StatusBadRequest, &HeaderNotFoundError{Key: wire.OnWire(wire.HeaderRequestOrigin)})
-		}
-		allowed := []string{"*"}
 		if !h.open {
-			allowed = nil
-			for _, o := range origins {
-				if allows(h.validator, o) {
-					allowed = append(allowed, o)
-				}
-			}
+			origins = slices.DeleteFunc(slices.Clone(origins), func(o string) bool { return !allows(h.validator, o) })
 		}
-		if len(allowed) == 0 {
-			return refuse(http.StatusForbidden, &ValidationFailedError{reason: errForeignOrigin})
+		out := outcome{answer: &answer{status: http.StatusOK}}
+		out.answer.add("Allow", allowedMethods)
+		switch {
+		case x.origins == "":
+			out.answer.status, out.err = http.StatusBadRequest, &HeaderNotFoundError{Key: wire.OnWire(wire.HeaderRequestOrigin)}
+			return out
+		case len(origins) == 0:
+			out.answer.status, out.err = http.StatusForbidden, &ValidationFailedError{reason: errForeignOrigin}
+			return out
+		case h.open:
+			origins = []string{"*"}
+		}
+		for _, o := range origins {
+			out.answer.add(wire.HeaderAllowedOrigin, o) // one line each: the service compares whole lines
 		}
 		x.verified = true
-		return outcome{resp: &Response{StatusCode: http.StatusOK, Header: http.Header{
-			"Allow":                  {allowedMethods},
-			wire.HeaderAllowedOrigin: allowed, // one line each: the service compares whole lines
-		}}}
+		return out
 	})
-	return resp
+	return a
 }
 
 // An exchange is one request on its way to its answer.
@@ -221,10 +220,10 @@ type exchange struct {
 	handshake bool
 }
 
-// An outcome is how an exchange ends: with resp, and with err when that is not
-// a success. Without resp somebody else ends it.
+// An outcome is how an exchange ends: with an answer, and with err when that is
+// not a success. Without an answer somebody else ends it.
 type outcome struct {
-	resp      *Response
+	answer    *answer
 	err       error
 	duplicate bool
 	abort     any // a panic with http.ErrAbortHandler, on its way to the server
@@ -307,7 +306,7 @@ func (x *exchange) decode(req Request, body []byte) error {
 // validator, a hook or this library is an answer of 500; two ways out are
 // finished but not stopped: [http.ErrAbortHandler], by which a handler asks the
 // server to drop the connection, and the end of the goroutine.
-func (x *exchange) conclude(do func() outcome) (resp *Response, err error) {
+func (x *exchange) conclude(do func() outcome) (a *answer, err error) {
 	returned := false
 	defer func() {
 		if returned {
@@ -315,14 +314,14 @@ func (x *exchange) conclude(do func() outcome) (resp *Response, err error) {
 		}
 		p := recover()
 		err = caught(p)
-		resp = x.finish(outcome{resp: failure(http.StatusInternalServerError, nil), err: err})
+		a = x.finish(outcome{answer: failure(http.StatusInternalServerError, nil), err: err})
 		if p == http.ErrAbortHandler {
 			panic(p)
 		}
 	}()
 	out := do()
 	returned = true
-	if out.resp == nil {
+	if out.answer == nil {
 		return nil, nil
 	}
 	return x.finish(out), out.err
@@ -340,14 +339,17 @@ func caught(p any) error {
 }
 
 // finish logs and observes an exchange, once.
-func (x *exchange) finish(out outcome) *Response {
+func (x *exchange) finish(out outcome) *answer {
+	if out.err == nil && x.h.opts.Observe == nil && !x.h.opts.Logger.Enabled(x.ctx, slog.LevelDebug) {
+		return out.answer // nobody listens
+	}
 	r := Record{
 		Verified:  x.verified,
 		Handshake: x.handshake,
 		Duplicate: out.duplicate,
-		Status:    out.resp.StatusCode,
+		Status:    out.answer.status,
 		Duration:  time.Since(x.start),
-		BytesOut:  int64(len(out.resp.Body)),
+		BytesOut:  int64(len(out.answer.body)),
 		Err:       out.err,
 	}
 	if x.conn != nil {
@@ -355,5 +357,5 @@ func (x *exchange) finish(out outcome) *Response {
 		r.BytesIn = int64(x.conn.bodySize)
 	}
 	reporter{x.h.opts.Logger, x.h.opts.Observe}.report(x.ctx, x.conn, x.origins, r)
-	return out.resp
+	return out.answer
 }

@@ -131,7 +131,8 @@ func StateOf[T any](req Request) (T, error) {
 
 // WithState adapts a handler that wants the connection's state as a *T, where
 // T is a struct or a map with string keys. If the handler changes *T and
-// returns no error, the new value replaces the whole state. A state that is
+// returns no error, the new value replaces the whole state, and a State that it
+// set on its response; SetState and its siblings apply on top. A state that is
 // absent, or that is not readable as a T, arrives as the zero T.
 //
 // The last writer wins: two events of one connection that are handled at the

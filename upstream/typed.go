@@ -3,6 +3,7 @@ package upstream
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"reflect"
 )
 
@@ -11,14 +12,17 @@ import (
 // a subprotocol can send JSON only as text; data that does not decode is
 // answered with 400 and does not reach the handler. The Out is sent as a JSON
 // message; a nil Out (a nil pointer, map, slice or interface) sends none.
+//
+// A handler that changes the connection's state or sends metadata takes the
+// request itself, and [UserEventRequest.Decode].
 func Typed[In, Out any](fn func(ctx context.Context, req *UserEventRequest, in In) (Out, error)) UserEventFunc {
 	if fn == nil {
 		panic("upstream: Typed of a nil function")
 	}
 	return func(ctx context.Context, req *UserEventRequest) (*UserEventResponse, error) {
 		var in In
-		if err := json.Unmarshal(req.Data, &in); err != nil {
-			return nil, &InvalidBodyError{Context: req.Connection(), err: &jsonError{reflect.TypeFor[In](), err}}
+		if err := req.Decode(&in); err != nil {
+			return nil, err
 		}
 		out, err := fn(ctx, req, in)
 		if err != nil || isNil(out) {
@@ -28,6 +32,15 @@ func Typed[In, Out any](fn func(ctx context.Context, req *UserEventRequest, in I
 	}
 }
 
+// Decode decodes the data of the event as JSON, whatever its content type says.
+// A handler can return the error as it is: it is answered with 400.
+func (r *UserEventRequest) Decode(v any) error {
+	if err := json.Unmarshal(r.Data, v); err != nil {
+		return &InvalidBodyError{Context: r.Connection(), err: &jsonError{reflect.TypeOf(v), err}}
+	}
+	return nil
+}
+
 // A jsonError reports data that does not decode. Its text does not repeat the
 // data, which the text of the error behind it may do.
 type jsonError struct {
@@ -35,18 +48,6 @@ type jsonError struct {
 	err  error
 }
 
-func (e *jsonError) Error() string { return "data is not the JSON of a " + e.want.String() }
+func (e *jsonError) Error() string { return fmt.Sprintf("data does not fit a %v", e.want) }
 
 func (e *jsonError) Unwrap() error { return e.err }
-
-// isNil reports whether v is nil, or an interface around a nil pointer, map,
-// slice, function or channel.
-func isNil(v any) bool {
-	switch rv := reflect.ValueOf(v); rv.Kind() {
-	case reflect.Invalid:
-		return true
-	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Func, reflect.Chan:
-		return rv.IsNil()
-	}
-	return false
-}

@@ -44,11 +44,31 @@ const (
 	PrefixMQTT = "Mqtt-"
 )
 
-// AWPSVersion is the protocol version that the service announces.
-const AWPSVersion = "1.0"
+// The versions that the service announces: of its protocol, and of CloudEvents.
+const (
+	AWPSVersion = "1.0"
+	SpecVersion = "1.0"
+)
 
-// SubprotocolMQTT is the WebSocket subprotocol of MQTT clients.
-const SubprotocolMQTT = "mqtt"
+// The limits below are those of Microsoft's emulator, which copies the service.
+const (
+	// MaxAnswerBytes is the longest answer that the service reads.
+	MaxAnswerBytes = 16 << 20
+
+	// The limits of the metadata of one message.
+	MaxMetadataKey   = 256
+	MaxMetadataValue = 1024
+	MaxMetadataTotal = 8 << 10
+)
+
+// The WebSocket subprotocols that the service speaks itself.
+const (
+	SubprotocolJSON             = "json.webpubsub.azure.v1"
+	SubprotocolJSONReliable     = "json.reliable.webpubsub.azure.v1"
+	SubprotocolProtobuf         = "protobuf.webpubsub.azure.v1"
+	SubprotocolProtobufReliable = "protobuf.reliable.webpubsub.azure.v1"
+	SubprotocolMQTT             = "mqtt"
+)
 
 // EventValidate takes the place of {event} in a URL template when the service
 // asks for consent.

@@ -193,10 +193,10 @@ func (r *Reply) Decode(v any) error {
 
 // subprotocols are what the service speaks itself.
 var subprotocols = []string{
-	"json.webpubsub.azure.v1",
-	"json.reliable.webpubsub.azure.v1",
-	"protobuf.webpubsub.azure.v1",
-	"protobuf.reliable.webpubsub.azure.v1",
+	wire.SubprotocolJSON,
+	wire.SubprotocolJSONReliable,
+	wire.SubprotocolProtobuf,
+	wire.SubprotocolProtobufReliable,
 }
 
 // connect sends the connect event and applies its answer.
@@ -217,8 +217,8 @@ func (c *Conn) connect(client *Client) {
 
 // accept applies an answer to connect, all of it or nothing.
 func (c *Conn) accept(a *answer, offer *ConnectData) error {
-	if len(a.body) > maxAnswerBytes {
-		return fmt.Errorf("it has %d bytes, the service reads %d", len(a.body), maxAnswerBytes)
+	if len(a.body) > wire.MaxAnswerBytes {
+		return fmt.Errorf("it has %d bytes, the service reads %d", len(a.body), wire.MaxAnswerBytes)
 	}
 	answer, err := wire.DecodeConnectAnswer(a.body)
 	if err != nil {
@@ -343,8 +343,8 @@ func (c *Conn) deliver(ev Event, faults []Fault) *Reply {
 		r.Reason = "the handler answered " + a.statusText()
 	case !blocking:
 		state = upstream.State{} // a notification cannot change it
-	case len(a.body) > maxAnswerBytes:
-		r.Reason = fmt.Sprintf("the answer has %d bytes, the service reads %d", len(a.body), maxAnswerBytes)
+	case len(a.body) > wire.MaxAnswerBytes:
+		r.Reason = fmt.Sprintf("the answer has %d bytes, the service reads %d", len(a.body), wire.MaxAnswerBytes)
 	case err != nil:
 		r.Reason = "the service cannot use the ce-connectionState of the answer: " + err.Error()
 	case r.DataType() == upstream.DataTypeOther && c.mqttVersion == 0:

@@ -25,11 +25,11 @@ const (
 
 // The types of the events that are not user events; see [UserEventType].
 const (
-	TypeConnect      = wire.TypeConnect
-	TypeConnected    = wire.TypeConnected
-	TypeDisconnected = wire.TypeDisconnected
-	TypeGroupJoined  = wire.TypeGroupJoined
-	TypeGroupLeft    = wire.TypeGroupLeft
+	TypeConnect      = wire.TypeConnect      // "azure.webpubsub.sys.connect"
+	TypeConnected    = wire.TypeConnected    // "azure.webpubsub.sys.connected"
+	TypeDisconnected = wire.TypeDisconnected // "azure.webpubsub.sys.disconnected"
+	TypeGroupJoined  = wire.TypeGroupJoined  // "azure.webpubsub.gp.joined"
+	TypeGroupLeft    = wire.TypeGroupLeft    // "azure.webpubsub.gp.left"
 )
 
 // UserEventType returns the type of the user event with this name.
@@ -175,9 +175,11 @@ func newRequest(ev Event, faults []Fault) (*http.Request, error) {
 	}
 	for k, vs := range ev.Header {
 		k = http.CanonicalHeaderKey(k)
-		if req.Header[k] = slices.Clone(vs); vs == nil {
+		if vs == nil {
 			delete(req.Header, k)
+			continue
 		}
+		req.Header[k] = slices.Clone(vs)
 	}
 	setBody(req, body)
 	for _, f := range faults {
@@ -239,7 +241,7 @@ func (ev Event) setHeaders(h http.Header) error {
 		}
 	}
 	set(wire.HeaderRequestOrigin, originList(ev.Origins))
-	set(wire.HeaderSpecVersion, "1.0")
+	set(wire.HeaderSpecVersion, wire.SpecVersion)
 	set(wire.HeaderAWPSVersion, wire.AWPSVersion)
 	set(wire.HeaderType, ev.Type)
 	set(wire.HeaderEventName, ev.name())

@@ -270,9 +270,6 @@ type answer struct {
 	body   []byte
 }
 
-// maxAnswerBytes is the longest body that the service reads.
-const maxAnswerBytes = 16 << 20
-
 func (a *answer) ok() bool { return a.status/100 == 2 }
 
 func (a *answer) statusText() string {

@@ -50,7 +50,8 @@ func TestValidator(t testing.TB, v upstream.RequestValidator, accepted Event) {
 			}
 		}
 	}
-	if judge(); t.Failed() {
+	judge()
+	if t.Failed() {
 		return // not nine times the same
 	}
 	var wg sync.WaitGroup
@@ -154,7 +155,8 @@ func clone(c *upstream.ConnectionContext) *upstream.ConnectionContext {
 func signedWith(c *upstream.ConnectionContext, signature string) *upstream.ConnectionContext {
 	c = clone(c)
 	c.Signature = signature
-	if c.Header.Set(wire.HeaderSignature, signature); signature == "" {
+	c.Header.Set(wire.HeaderSignature, signature)
+	if signature == "" {
 		c.Header.Del(wire.HeaderSignature)
 	}
 	return c
