@@ -43,11 +43,12 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// requireJS skips a test where Node.js is missing, except where CI=true.
+// requireJS skips a test where Node.js or the npm registry is missing, except
+// where CI=true.
 func requireJS(t *testing.T) {
 	t.Helper()
 	err := prepareJS(t.Context())
-	if _, missing := errors.AsType[*missingToolError](err); missing && os.Getenv("CI") != "true" {
+	if _, missing := errors.AsType[*missingError](err); missing && os.Getenv("CI") != "true" {
 		t.Skip(err)
 	}
 	if err != nil {

@@ -12,18 +12,16 @@ import (
 
 const jsDir = "js"
 
-// A missingToolError reports a tool without which there is no JavaScript row.
-type missingToolError struct{ tool string }
+// A missingError reports what is missing for the JavaScript row.
+type missingError struct{ reason string }
 
-func (e *missingToolError) Error() string {
-	return e.tool + " is not on PATH; it needs Node.js 20 or later"
-}
+func (e *missingError) Error() string { return e.reason }
 
 // prepareJS makes node_modules what package-lock.json says, unless it is.
 func prepareJS(ctx context.Context) error {
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return &missingToolError{tool}
+			return &missingError{tool + " is not on PATH; it needs Node.js 20 or later"}
 		}
 	}
 	want, err := lockedPackages("package-lock.json")
@@ -38,7 +36,7 @@ func prepareJS(ctx context.Context) error {
 	npm := exec.CommandContext(ctx, "npm", "ci")
 	npm.Dir = jsDir
 	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci: %w\n%s", err, out)
+		return &missingError{fmt.Sprintf("npm ci: %v\n%s", err, out)}
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func contenders() []*contender {
 func compare(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	all := contenders()
 	if err := prepareJS(ctx); err != nil {
-		missing, ok := err.(*missingToolError)
+		missing, ok := err.(*missingError)
 		if !ok {
 			return err
 		}

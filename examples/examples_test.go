@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -303,10 +304,12 @@ func testStop(t *testing.T, r *running) {
 	if err := r.cmd.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v, want exit code 0; it said:\n%s", err, log)
 	}
+	joined := "joined user=" + strconv.Quote(user) + "\n"
+	left := "left user=" + strconv.Quote(user) + " reason=bye\n"
 	for want, times := range map[string]int{
-		"joined user=" + strconv.Quote(user) + "\n":          len(urlForms),
-		"left user=" + strconv.Quote(user) + " reason=bye\n": len(urlForms),
-		"left user=leaver ":                                  leavers,
+		joined:              len(urlForms),
+		left:                len(urlForms),
+		"left user=leaver ": leavers,
 	} {
 		if got := bytes.Count(log, []byte(want)); got != times {
 			t.Errorf("the log has %q %d times, want %d", want, got, times)
@@ -400,11 +403,13 @@ func (r *running) waitUntilClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for t.Context().Err() == nil {
+	for range time.Tick(5 * time.Millisecond) {
 		conn, err := net.Dial("tcp", u.Host)
-		if err != nil {
+		if errors.Is(err, syscall.ECONNREFUSED) || t.Context().Err() != nil {
 			return
 		}
-		conn.Close()
+		if err == nil {
+			conn.Close()
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gowebpubsub/webpubsub/internal/wire"
@@ -15,6 +14,8 @@ import (
 // there is one.
 func (x *exchange) answer(req Request) outcome {
 	if x.h.opts.HandlerTimeout > 0 {
+		mine := *x.conn // the handler may outlive the exchange, and change the request
+		x.conn = &mine
 		return x.h.answerInTime(x.ctx, req)
 	}
 	return x.h.answer(x.ctx, req)
@@ -23,7 +24,7 @@ func (x *exchange) answer(req Request) outcome {
 // answerInTime lets a handler that overstays run on by itself: nothing can
 // stop it, but the service need not wait for it.
 func (h *EventHandler) answerInTime(ctx context.Context, req Request) outcome {
-	start := time.Now()
+	start, c := time.Now(), *req.Connection()
 	ctx, cancel := context.WithTimeoutCause(ctx, h.opts.HandlerTimeout, ErrHandlerTimeout)
 	defer cancel()
 	done, left := make(chan outcome), make(chan struct{})
@@ -31,12 +32,12 @@ func (h *EventHandler) answerInTime(ctx context.Context, req Request) outcome {
 		out := outcome{err: errGoroutineEnded}
 		defer func() {
 			if p := recover(); p != nil {
-				out = outcome{abort: p}
+				out = outcome{abort: p, err: caught(p)}
 			}
 			select {
 			case done <- out:
 			case <-left:
-				h.logLate(ctx, req.Connection(), time.Since(start), out.err)
+				h.logLate(ctx, &c, time.Since(start), out.err)
 			}
 		}()
 		out = h.answer(ctx, req)
@@ -118,8 +119,7 @@ func (h *EventHandler) unhandled(ctx context.Context, req Request) outcome {
 	if h.opts.RejectUnhandled {
 		return h.fail(ctx, req, &HandlerNotFoundError{Context: c})
 	}
-	h.warnOnce(ctx, "event "+strings.ToLower(c.EventType), c,
-		"upstream: no handler for this event; it and others of its type are answered with 204")
+	h.warnOfEvent(ctx, c, "upstream: no handler for this event; it and others of its type are answered with 204")
 	return outcome{answer: noContent()}
 }
 

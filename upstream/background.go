@@ -3,6 +3,7 @@ package upstream
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -26,6 +27,10 @@ type BackgroundOptions struct {
 	// has the connection, are busy. 0 means
 	// [DefaultBackgroundQueue].
 	Queue int
+	// HandlerTimeout is when the context of a handler ends. 0 means never:
+	// [Options.HandlerTimeout] does not reach into the background. A handler
+	// that ignores its context occupies its worker all the same.
+	HandlerTimeout time.Duration
 	// Observe is called once for every event that was handled, with
 	// Record.Background set. It must be safe for concurrent use.
 	Observe func(ctx context.Context, r Record)
@@ -45,12 +50,12 @@ type BackgroundOptions struct {
 //     of their arrival. Events of different connections are not ordered. A
 //     slow connection occupies one worker and no more; when all workers are
 //     busy, events wait.
-//  3. At most Queue events wait. Past that an event is refused with
+//  3. At most Queue events wait, and at most a quarter of them, but at least
+//     one, are of one connection. Past that an event is refused with
 //     [ErrQueueFull], a 503, and the service sends it again.
 //  4. The handler's context keeps the values of the request's context, but not
-//     its cancellation. It ends when a shutdown runs out of time, with
-//     [ErrShutdown] as its cause, and not before: [Options.HandlerTimeout]
-//     does not apply, so give slow work a deadline of its own.
+//     its cancellation. It ends with HandlerTimeout, and when a shutdown runs
+//     out of time, with [ErrShutdown] as its cause.
 //  5. The service has its answer already, so an error of the handler reaches
 //     the log and Observe only. A panic is an error like any other.
 //  6. What waits in memory is lost with the process: call Shutdown.
@@ -93,7 +98,7 @@ func NewBackground(options *BackgroundOptions) *Background {
 	opts.Workers = cmp.Or(opts.Workers, DefaultBackgroundWorkers)
 	opts.Queue = cmp.Or(opts.Queue, DefaultBackgroundQueue)
 	opts.Logger = cmp.Or(opts.Logger, slog.Default())
-	if opts.Workers < 0 || opts.Queue < 0 {
+	if opts.Workers < 0 || opts.Queue < 0 || opts.HandlerTimeout < 0 {
 		panic("upstream: BackgroundOptions has a negative value")
 	}
 	b := &Background{opts: opts, lanes: map[string]*lane{}}
@@ -127,7 +132,7 @@ func (b *Background) enqueue(j job) error {
 		b.lanes[key] = l
 		go b.work(l, j)
 		return nil
-	case b.queued >= b.opts.Queue:
+	case b.queued >= b.opts.Queue, busy && len(l.jobs) >= max(1, b.opts.Queue/4):
 		return ErrQueueFull
 	}
 	if !busy {
@@ -186,11 +191,19 @@ func (b *Background) run(j job) {
 	ctx, cancel := context.WithCancelCause(j.ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(b.ctx, func() { cancel(context.Cause(b.ctx)) })()
+	if b.opts.HandlerTimeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeoutCause(ctx, b.opts.HandlerTimeout, ErrHandlerTimeout)
+		defer stop()
+	}
 	start := time.Now()
 	err := errGoroutineEnded
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicError{p, debug.Stack()}
+		}
+		if cause := context.Cause(ctx); err != nil && (cause == ErrShutdown || cause == ErrHandlerTimeout) {
+			err = fmt.Errorf("%w: %w", cause, err)
 		}
 		r := Record{Background: true, Verified: true, Status: http.StatusNoContent, Duration: time.Since(start), Err: err}
 		if err != nil {

@@ -350,3 +350,117 @@ func TestNewBackgroundPanics(t *testing.T) {
 	mustPanic(t, "negative Workers", func() { upstream.NewBackground(&upstream.BackgroundOptions{Workers: -1}) })
 	mustPanic(t, "negative Queue", func() { upstream.NewBackground(&upstream.BackgroundOptions{Queue: -1}) })
 }
+
+// brokenError has a method that panics on a nil pointer, as many do.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string { return "broken" }
+func (e *brokenError) Unwrap() error { return e.err }
+
+// A nil pointer deep in an error must not be looked into where nothing
+// recovers any more.
+func TestBrokenErrors(t *testing.T) {
+	fails := func(context.Context, *upstream.DisconnectedEvent) error {
+		var nothing *brokenError
+		return fmt.Errorf("save: %w", nothing)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		var sink logSink
+		bg := upstream.NewBackground(&upstream.BackgroundOptions{Logger: sink.logger()})
+		h := newHandler(t, &upstream.Options{Middleware: []upstream.Middleware{bg.Middleware}})
+		h.HandleDisconnected(fails)
+		post(h, event(typeDisconnected), "{}")
+		synctest.Wait()
+		if got := sink.String(); !strings.Contains(got, "whose methods panic") {
+			t.Errorf("in the background: the log does not say what was returned: %s", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		var sink logSink
+		h := newHandler(t, &upstream.Options{Logger: sink.logger(), HandlerTimeout: time.Second})
+		h.HandleDisconnected(func(ctx context.Context, ev *upstream.DisconnectedEvent) error {
+			time.Sleep(time.Minute)
+			return fails(ctx, ev)
+		})
+		if got := post(h, event(typeDisconnected), "{}").Code; got != 503 {
+			t.Errorf("late: got %d, want 503", got)
+		}
+		time.Sleep(time.Hour)
+		if got := sink.String(); !strings.Contains(got, "whose methods panic") {
+			t.Errorf("late: the log does not say what was returned: %s", got)
+		}
+	})
+}
+
+// One connection cannot take the queue of all others.
+func TestBackgroundQueueIsShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bg := upstream.NewBackground(&upstream.BackgroundOptions{Workers: 1, Queue: 8, Logger: new(logSink).logger()})
+		h := newHandler(t, &upstream.Options{Middleware: []upstream.Middleware{bg.Middleware}})
+		h.HandleDisconnected(func(context.Context, *upstream.DisconnectedEvent) error {
+			time.Sleep(time.Minute)
+			return nil
+		})
+		send := func(connection string) int {
+			return post(h, event(typeDisconnected, "ce-connectionId", connection), "{}").Code
+		}
+		accepted := 0
+		for range 20 {
+			if send("flood") == 204 {
+				accepted++
+			}
+		}
+		if got, want := accepted, 1+8/4; got != want {
+			t.Errorf("of one connection: got %d events accepted, want %d", got, want)
+		}
+		if got := send("victim"); got != 204 {
+			t.Errorf("another connection: got %d, want 204", got)
+		}
+		if err := bg.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestBackgroundHandlerTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var rec recorder
+		bg := upstream.NewBackground(&upstream.BackgroundOptions{HandlerTimeout: time.Second, Observe: rec.observe, Logger: new(logSink).logger()})
+		h := newHandler(t, &upstream.Options{Middleware: []upstream.Middleware{bg.Middleware}})
+		h.HandleDisconnected(func(ctx context.Context, _ *upstream.DisconnectedEvent) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		post(h, event(typeDisconnected), "{}")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := rec.records(); len(got) != 1 || got[0].Duration != time.Second || !errors.Is(got[0].Err, upstream.ErrHandlerTimeout) {
+			t.Errorf("got records %+v, want one of a second with ErrHandlerTimeout", got)
+		}
+	})
+}
+
+// The service has its answer and does not come again: what is lost is an error
+// in the log.
+func TestBackgroundLossIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sink logSink
+		bg := upstream.NewBackground(&upstream.BackgroundOptions{Logger: sink.logger()})
+		h := newHandler(t, &upstream.Options{Middleware: []upstream.Middleware{bg.Middleware}, Logger: new(logSink).logger()})
+		h.HandleDisconnected(func(ctx context.Context, _ *upstream.DisconnectedEvent) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		post(h, event(typeDisconnected), "{}")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := bg.Shutdown(ctx); err == nil {
+			t.Error("Shutdown returned nil, want the end of its context")
+		}
+		synctest.Wait()
+		lines := sink.lines(t)
+		if len(lines) != 1 || lines[0]["level"] != "ERROR" || !strings.Contains(sink.String(), "shut down") {
+			t.Errorf("got %s, want one line at level ERROR", sink.String())
+		}
+	})
+}

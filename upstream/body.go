@@ -54,7 +54,7 @@ func (b *requestBody) read(c *ConnectionContext, opts *Options) ([]byte, error) 
 	if b.r.ContentLength > limit {
 		return nil, &BodyTooLargeError{Limit: limit}
 	}
-	if b.r.Body == nil || b.r.ContentLength == 0 {
+	if b.r.Body == nil || b.r.Body == http.NoBody { // a ContentLength of 0 means unknown outside of servers
 		return nil, nil
 	}
 	release := b.setDeadline(opts.ReadTimeout)
@@ -71,6 +71,9 @@ func (b *requestBody) read(c *ConnectionContext, opts *Options) ([]byte, error) 
 		return nil, &InvalidBodyError{c, http.StatusRequestTimeout, errors.New("it did not arrive in time")}
 	}
 	b.taken = true
+	if outer, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, &BodyTooLargeError{Limit: outer.Limit}
+	}
 	return nil, &InvalidBodyError{c, http.StatusBadRequest, err}
 }
 
@@ -80,9 +83,9 @@ const firstRead = 64 << 10
 var errLimit = errors.New("upstream: body is too large")
 
 // readAll is io.ReadAll with a limit, and with a first buffer of the announced
-// size; announced is -1 when that is unknown.
+// size; announced is 0 or less when that is unknown.
 func readAll(r io.Reader, announced, limit int64) ([]byte, error) {
-	if announced < 0 {
+	if announced <= 0 {
 		announced = 511
 	}
 	data := make([]byte, 0, min(announced, firstRead)+1) // one more, to see the end without growing

@@ -252,13 +252,14 @@ func TestConnectAuthoringErrors(t *testing.T) {
 		resp *upstream.ConnectResponse
 		says string
 	}{
-		{"subprotocol that was not offered", &upstream.ConnectResponse{Subprotocol: "other"}, `Subprotocol is \"other\"`},
-		{"subprotocol in another case", &upstream.ConnectResponse{Subprotocol: "MINE"}, "did not offer"},
+		{"subprotocol that was not offered", &upstream.ConnectResponse{Subprotocol: "other"}, "Subprotocol is none that the client offered"},
+		{"subprotocol in another case", &upstream.ConnectResponse{Subprotocol: "MINE"}, "Subprotocol is none that the client offered"},
 		{"blank subprotocol", &upstream.ConnectResponse{Subprotocol: " "}, "leave it empty"},
 		{"blank group", &upstream.ConnectResponse{Groups: []string{"a", " "}}, "Groups has a blank element"},
 		{"blank role", &upstream.ConnectResponse{Roles: []string{""}}, "Roles has a blank element"},
 		{"user and none", &upstream.ConnectResponse{UserID: "a", NoUser: true}, "NoUser is set"},
-		{"line break", &upstream.ConnectResponse{UserID: "a\r\nb"}, "UserID has a line break"},
+		{"line break", &upstream.ConnectResponse{UserID: "a\r\nb"}, "UserID is blank, or has a line break"},
+		{"blank user", &upstream.ConnectResponse{UserID: " \t"}, "UserID is blank"},
 		{"cookie", &upstream.ConnectResponse{Cookies: []*http.Cookie{{Name: "a b"}}}, "Cookies has an invalid element"},
 		{"nil cookie", &upstream.ConnectResponse{Cookies: []*http.Cookie{nil}}, "Cookies has an invalid element"},
 	} {

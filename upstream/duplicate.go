@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gowebpubsub/webpubsub/internal/wire"
 )
 
 // Defaults of [DuplicateGuardOptions].
@@ -179,12 +181,8 @@ func (g *DuplicateGuard) dropOldest() {
 // event has; ok is false when that cannot be told.
 func keyOf(req Request) (key eventKey, ok bool) {
 	c := req.Connection()
-	mqtt := c.IsMQTT()
-	connect, isConnect := req.(*ConnectRequest)
-	if isConnect {
-		mqtt = connect.IsMQTT()
-	}
-	if c.EventID == "" || (mqtt || isConnect) && c.PhysicalConnectionID == "" && c.RequestID == "" {
+	reusesIDs := req.IsMQTT() || req.kind() == wire.KindConnect
+	if c.EventID == "" || reusesIDs && c.PhysicalConnectionID == "" && c.RequestID == "" {
 		return key, false
 	}
 	digest := sha256.New()

@@ -51,7 +51,7 @@ func (e *Error) Error() string {
 	if e.cause == nil {
 		return e.message
 	}
-	return e.message + ": " + errorText(e.cause)
+	return e.message + ": " + e.cause.Error()
 }
 
 // StatusCode returns the HTTP status to answer with.
@@ -187,6 +187,9 @@ type HubNotFoundError struct {
 }
 
 func (e *HubNotFoundError) Error() string {
+	if e.Context == nil {
+		return "upstream: the hub is not served here"
+	}
 	return fmt.Sprintf("upstream: hub %q is not served here", clip(e.Context.Hub))
 }
 
@@ -202,6 +205,9 @@ type HandlerNotFoundError struct {
 }
 
 func (e *HandlerNotFoundError) Error() string {
+	if e.Context == nil {
+		return "upstream: no handler for the event"
+	}
 	return fmt.Sprintf("upstream: no handler for %q", clip(e.Context.EventType))
 }
 
@@ -313,24 +319,36 @@ func (e *InvalidResponseError) Error() string {
 	return "upstream: invalid response: " + e.Field + " " + e.Reason
 }
 
-// A panicError is a panic of a handler.
+// A panicError is a panic of a handler, a validator or a hook.
 type panicError struct {
 	value any
 	stack []byte
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("upstream: handler panicked: %v", e.value) }
+func (e *panicError) Error() string { return fmt.Sprintf("upstream: panic: %v", e.value) }
 
 // errGoroutineEnded reports a handler that called runtime.Goexit, as the
 // FailNow of a test does.
 var errGoroutineEnded = errors.New("upstream: handler ended its goroutine")
 
-// checkError names the classic mistake of returning a nil pointer as an error,
-// which is not a nil error, before anybody calls a method of it.
-func checkError(err error) error {
-	if err != nil && isNil(err) {
-		return fmt.Errorf("upstream: handler returned a nil %T as its error; return nil itself", err)
+// checkError makes an error from elsewhere safe to look into: a nil pointer in
+// it, which is not a nil error, or a method that panics would otherwise take
+// the process along where nothing recovers any more.
+func checkError(err error) (checked error) {
+	if err == nil {
+		return nil
 	}
+	if isNil(err) {
+		return fmt.Errorf("upstream: a nil %T was returned as an error; return nil itself", err)
+	}
+	defer func() {
+		if recover() != nil {
+			checked = fmt.Errorf("upstream: an error of type %T was returned whose methods panic", err)
+		}
+	}()
+	_ = err.Error()
+	_ = errors.Is(err, errGoroutineEnded)
+	_, _ = errors.AsType[answerer](err)
 	return err
 }
 

@@ -82,7 +82,7 @@ func (c *ConnectionContext) Connection() *ConnectionContext { return c }
 
 // IsMQTT reports whether the client speaks MQTT.
 func (c *ConnectionContext) IsMQTT() bool {
-	return c.PhysicalConnectionID != "" || strings.EqualFold(c.Subprotocol, wire.SubprotocolMQTT)
+	return c.PhysicalConnectionID != "" || c.SessionID != "" || strings.EqualFold(c.Subprotocol, wire.SubprotocolMQTT)
 }
 
 // Cookies returns the cookies of the request. The service keeps a cookie jar
@@ -148,6 +148,8 @@ type Request interface {
 	// Blocking reports whether the service waits for the answer. Only the
 	// answer to a blocking event can change the connection's state.
 	Blocking() bool
+	// IsMQTT reports whether the client speaks MQTT.
+	IsMQTT() bool
 
 	kind() wire.Kind
 	decode(body []byte) error
@@ -321,6 +323,9 @@ type DisconnectedEvent struct {
 
 // Blocking returns false.
 func (*DisconnectedEvent) Blocking() bool { return false }
+
+// IsMQTT reports whether the client spoke MQTT.
+func (e *DisconnectedEvent) IsMQTT() bool { return e.MQTT != nil || e.ConnectionContext.IsMQTT() }
 
 func (*DisconnectedEvent) kind() wire.Kind { return wire.KindDisconnected }
 

@@ -121,7 +121,8 @@ type EventHandler struct {
 	system  map[wire.Kind]HandlerFunc
 	user    map[string]HandlerFunc // by name in lower case
 
-	warned onceEach
+	warned         onceEach
+	unhandledTypes onceEach
 }
 
 // anyEvent is the name that stands for every user event without a handler.
@@ -261,7 +262,9 @@ func (h *EventHandler) wrap(fn HandlerFunc) HandlerFunc {
 // Mount registers h for a path on a [http.ServeMux], with and without a
 // trailing slash and for the methods that the service uses: the service
 // follows no redirect, and {event} in its URL template adds a segment. The
-// path may hold wildcards, as in "/hubs/{hub}/events".
+// path may hold wildcards, as in "/hubs/{hub}/events". Other methods are the
+// mux's to refuse, and it redirects paths that are not clean, such as those of
+// events that a client named "." or "..".
 func (h *EventHandler) Mount(mux *http.ServeMux, path string) {
 	path = strings.TrimRight(path, "/")
 	for _, method := range []string{http.MethodPost, http.MethodOptions, http.MethodGet} {

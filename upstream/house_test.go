@@ -13,6 +13,9 @@ import (
 
 const module = "github.com/gowebpubsub/webpubsub"
 
+// publicPackages are the directories that users import, from here.
+var publicPackages = []string{".", "upstreamtest"}
+
 // Users of the library take on no dependency.
 func TestStandardLibraryOnly(t *testing.T) {
 	for _, pkg := range []string{module + "/upstream", module + "/upstream/upstreamtest"} {
@@ -34,7 +37,12 @@ func TestStandardLibraryOnly(t *testing.T) {
 
 // The method Error of an error needs no words.
 func TestEverythingExportedIsDocumented(t *testing.T) {
-	pkg := parsePackage(t)
+	for _, dir := range publicPackages {
+		t.Run(dir, func(t *testing.T) { testDocumented(t, parsePackage(t, dir)) })
+	}
+}
+
+func testDocumented(t *testing.T, pkg *doc.Package) {
 	wantDoc := func(name, text string) {
 		last := name[strings.LastIndexByte(name, '.')+1:]
 		if ast.IsExported(last) && last != "Error" && strings.TrimSpace(text) == "" {
@@ -73,34 +81,36 @@ func TestEverythingExportedIsDocumented(t *testing.T) {
 
 // An example without output is compiled and never run.
 func TestExamplesHaveOutput(t *testing.T) {
-	examples := doc.Examples(parseFiles(t, token.NewFileSet(), isTest)...)
-	if len(examples) == 0 {
-		t.Error("there are no examples")
-	}
-	for _, example := range examples {
-		if example.Output == "" && !example.EmptyOutput {
-			t.Errorf("Example%s has no output", example.Name)
+	for _, dir := range publicPackages {
+		examples := doc.Examples(parseFiles(t, token.NewFileSet(), dir, isTest)...)
+		if len(examples) == 0 {
+			t.Errorf("there are no examples in %s", dir)
+		}
+		for _, example := range examples {
+			if example.Output == "" && !example.EmptyOutput {
+				t.Errorf("Example%s in %s has no output", example.Name, dir)
+			}
 		}
 	}
 }
 
 func isTest(path string) bool { return strings.HasSuffix(path, "_test.go") }
 
-func parsePackage(t *testing.T) *doc.Package {
+func parsePackage(t *testing.T, dir string) *doc.Package {
 	t.Helper()
 	fset := token.NewFileSet()
-	files := parseFiles(t, fset, func(path string) bool { return !isTest(path) })
-	pkg, err := doc.NewFromFiles(fset, files, module+"/upstream")
+	files := parseFiles(t, fset, dir, func(path string) bool { return !isTest(path) })
+	pkg, err := doc.NewFromFiles(fset, files, module+"/upstream/"+dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return pkg
 }
 
-// parseFiles returns the Go files of this directory that are wanted.
-func parseFiles(t *testing.T, fset *token.FileSet, wanted func(path string) bool) []*ast.File {
+// parseFiles returns the Go files of a directory that are wanted.
+func parseFiles(t *testing.T, fset *token.FileSet, dir string, wanted func(path string) bool) []*ast.File {
 	t.Helper()
-	paths, err := filepath.Glob("*.go")
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,13 +188,13 @@ func TestRecordShowsNoSecret(t *testing.T) {
 	}
 }
 
-// TestOfferedSubprotocolsAreNotLogged: they are a header of the client, in
-// which browsers hide tokens.
-func TestOfferedSubprotocolsAreNotLogged(t *testing.T) {
+// TestSubprotocolsAreNotLogged: they are a header of the client, in which
+// browsers hide tokens, and a handler may have chosen one of its query.
+func TestSubprotocolsAreNotLogged(t *testing.T) {
 	var sink logSink
-	h := answerConnect(t, &upstream.Options{Logger: sink.logger()}, &upstream.ConnectResponse{Subprotocol: "mine"}, nil)
+	h := answerConnect(t, &upstream.Options{Logger: sink.logger()}, &upstream.ConnectResponse{Subprotocol: "x-" + mark}, nil)
 	post(h, event(typeConnect), `{"subprotocols":["bearer.`+mark+`"]}`)
-	if got := sink.String(); strings.Contains(got, mark) || !strings.Contains(got, "mine") {
+	if got := sink.String(); strings.Contains(got, mark) || !strings.Contains(got, "Subprotocol is none") {
 		t.Errorf("got %s", got)
 	}
 }
@@ -434,5 +434,21 @@ func TestPassedOnIsNotObserved(t *testing.T) {
 	post(h, event(typeMessage, "ce-hub", "other"), "x")
 	if len(rec.records()) != 0 || sink.String() != "" {
 		t.Errorf("got %d records and the log %q, want none", len(rec.records()), sink.String())
+	}
+}
+
+// Requests end up in somebody's %v.
+func TestRequestsAsText(t *testing.T) {
+	h := newHandler(t, nil)
+	header := event(typeConnect, "ce-connectionState", encoded(`{"k":"`+mark+`"}`), "x-secret", mark)
+	req, err := h.Parse(t.Context(), header, []byte(`{"query":{"token":["`+mark+`"]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+		got := fmt.Sprintf(verb, req)
+		if strings.Contains(got, mark) || strings.Contains(got, "sha256") || !strings.Contains(got, "conn1") {
+			t.Errorf("%s: got %s", verb, got)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"strings"
@@ -103,9 +102,12 @@ func (p reporter) report(ctx context.Context, c *ConnectionContext, origins stri
 	if p.logger.Enabled(ctx, level) {
 		p.logger.LogAttrs(ctx, level, message, r.logAttrs(c, origins)...)
 	}
-	if p.observe == nil {
-		return
+	if p.observe != nil {
+		p.callObserve(ctx, r)
 	}
+}
+
+func (p reporter) callObserve(ctx context.Context, r Record) {
 	defer func() {
 		if v := recover(); v != nil {
 			p.logger.LogAttrs(ctx, slog.LevelError, "upstream: Observe panicked", slog.Any(logErr, v), slog.String(logStack, string(debug.Stack())))
@@ -127,7 +129,7 @@ func (r *Record) logAttrs(c *ConnectionContext, origins string) []slog.Attr {
 	}
 	attrs = append(attrs, slog.Int(logStatus, r.Status), slog.Duration(logDuration, r.Duration))
 	if r.Err != nil {
-		attrs = append(attrs, slog.String(logErr, errorText(r.Err)))
+		attrs = append(attrs, slog.String(logErr, r.Err.Error()))
 	}
 	if p, ok := errors.AsType[*panicError](r.Err); ok {
 		attrs = append(attrs, slog.String(logStack, string(p.stack)))
@@ -135,20 +137,10 @@ func (r *Record) logAttrs(c *ConnectionContext, origins string) []slog.Attr {
 	return attrs
 }
 
-// errorText is err.Error for errors that were written elsewhere: a panic of
-// theirs must not take the process along.
-func errorText(err error) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprintf("the Error method of %T panicked", err)
-		}
-	}()
-	return err.Error()
-}
-
 // verdict chooses the level and the message of a request's line.
 func verdict(ctx context.Context, r Record) (slog.Level, string) {
 	_, authored := statusOf(r.Err)
+	_, panicked := errors.AsType[*panicError](r.Err)
 	switch {
 	case r.Err == nil && r.Handshake:
 		return slog.LevelDebug, "upstream: handshake answered"
@@ -156,10 +148,16 @@ func verdict(ctx context.Context, r Record) (slog.Level, string) {
 		return slog.LevelDebug, "upstream: duplicate answered"
 	case r.Err == nil:
 		return slog.LevelDebug, "upstream: event answered"
+	case panicked:
+		return slog.LevelError, "upstream: recovered from a panic"
+	case r.Background: // the service has its answer and does not come again
+		return slog.LevelError, "upstream: handler failed in the background"
 	case gaveUp(ctx, r.Err):
 		return slog.LevelDebug, "upstream: the service gave up the request"
 	case r.Handshake:
 		return slog.LevelWarn, "upstream: handshake refused"
+	case !r.Verified:
+		return slog.LevelWarn, "upstream: request refused"
 	case authored != nil && r.Status < 500:
 		return slog.LevelInfo, "upstream: handler refused the event"
 	case r.Status < 500 || isBusy(r.Err):
@@ -186,6 +184,14 @@ func (h *EventHandler) warnOnce(ctx context.Context, key string, c *ConnectionCo
 	}
 }
 
+// warnOfEvent is warnOnce for an event type. Clients choose those, and must not
+// use up the room of the other warnings.
+func (h *EventHandler) warnOfEvent(ctx context.Context, c *ConnectionContext, message string) {
+	if h.unhandledTypes.first(strings.ToLower(c.EventType)) {
+		h.log(ctx, slog.LevelWarn, c, message)
+	}
+}
+
 // logLate tells what became of a handler after its request was answered for
 // it. A handler that obeyed its context has nothing to tell.
 func (h *EventHandler) logLate(ctx context.Context, c *ConnectionContext, d time.Duration, err error) {
@@ -194,7 +200,7 @@ func (h *EventHandler) logLate(ctx context.Context, c *ConnectionContext, d time
 	}
 	level, attrs := slog.LevelWarn, []slog.Attr{slog.Duration(logDuration, d)}
 	if err != nil {
-		attrs = append(attrs, slog.String(logErr, errorText(err)))
+		attrs = append(attrs, slog.String(logErr, err.Error()))
 	}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		level = slog.LevelError

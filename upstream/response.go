@@ -134,21 +134,18 @@ func (r *ConnectResponse) render(req Request) (*answer, stateChange, error) {
 // check finds what the service would refuse (reference-cloud-events,
 // "connect": success response).
 func (r *ConnectResponse) check(req *ConnectRequest) error {
-	invalid := func(field, format string, args ...any) error {
-		return &InvalidResponseError{Field: field, Reason: fmt.Sprintf(format, args...)}
-	}
+	invalid := func(field, reason string) error { return &InvalidResponseError{Field: field, Reason: reason} }
 	switch {
 	case r.NoUser && r.UserID != "":
 		return invalid("NoUser", "is set and UserID is too; set one of them")
-	case strings.ContainsAny(r.UserID, "\r\n\x00"):
-		return invalid("UserID", "has a line break or a NUL, and it has to travel in a header")
+	case r.UserID != "" && isBlank(r.UserID) || strings.ContainsAny(r.UserID, "\r\n\x00"):
+		return invalid("UserID", "is blank, or has a line break or a NUL, and it has to travel in a header")
 	case slices.ContainsFunc(r.Groups, isBlank):
 		return invalid("Groups", "has a blank element; the service refuses the client then")
 	case slices.ContainsFunc(r.Roles, isBlank):
 		return invalid("Roles", "has a blank element")
-	case r.Subprotocol != "" && !slices.Contains(offered(req), r.Subprotocol):
-		return invalid("Subprotocol", "is %q, which the client did not offer; leave it empty or choose from ConnectRequest.Subprotocols",
-			clip(r.Subprotocol))
+	case r.Subprotocol != "" && (isBlank(r.Subprotocol) || !slices.Contains(offered(req), r.Subprotocol)):
+		return invalid("Subprotocol", "is none that the client offered; leave it empty or choose from ConnectRequest.Subprotocols")
 	}
 	return nil
 }
@@ -169,11 +166,13 @@ type UserEventResponse struct {
 	Data []byte
 	// ContentType says what Data is: text/plain, application/json,
 	// application/octet-stream or application/x-protobuf, and for MQTT
-	// clients any media type. Empty means application/octet-stream. Text that
-	// is not valid UTF-8 is repaired with U+FFFD.
+	// clients any media type, which they get as it is. Empty means
+	// application/octet-stream. Text for other clients that is not valid
+	// UTF-8 is repaired with U+FFFD.
 	ContentType string
 	// Metadata travels with the message to clients that know metadata. Keys
-	// are HTTP tokens without regard to case, values are visible ASCII.
+	// are HTTP tokens without regard to case, values are visible ASCII without
+	// commas: the service takes only what comes after the last one.
 	Metadata map[string]string
 	// UserProperties go into the PUBLISH packet to an MQTT 5 client. They
 	// travel as headers, so names are HTTP tokens without regard to case.
@@ -247,7 +246,11 @@ func (r *UserEventResponse) message(mqtt bool) (contentType string, data []byte,
 			"Data", fmt.Sprintf("has %d bytes; the service reads %d at most", len(r.Data), wire.MaxAnswerBytes),
 		}
 	}
-	switch wire.DataType(r.ContentType) {
+	dataType := wire.DataType(r.ContentType)
+	if mqtt && r.ContentType != "" || dataType == wire.DataOther || !wire.IsUTF8(r.ContentType) {
+		return r.customMessage(mqtt)
+	}
+	switch dataType {
 	case wire.DataText:
 		if !utf8.Valid(r.Data) {
 			return wire.ContentTypeText, bytes.ToValidUTF8(r.Data, []byte("\uFFFD")), nil
@@ -257,22 +260,27 @@ func (r *UserEventResponse) message(mqtt bool) (contentType string, data []byte,
 		return wire.ContentTypeJSON, r.Data, nil
 	case wire.DataProtobuf:
 		return wire.MediaProtobuf, r.Data, nil
-	case wire.DataOther:
-		if !mqtt {
-			return "", nil, &InvalidResponseError{
-				"ContentType",
-				fmt.Sprintf("is %q; the service delivers %s, %s, %s and %s", clip(r.ContentType),
-					wire.MediaText, wire.MediaJSON, wire.MediaBinary, wire.MediaProtobuf),
-			}
-		}
-		if _, _, err := mime.ParseMediaType(r.ContentType); err != nil || !wire.ValidHeaderValue(r.ContentType) {
-			return "", nil, &InvalidResponseError{
-				"ContentType", fmt.Sprintf("is %q, which is no media type", clip(r.ContentType)),
-			}
-		}
-		return r.ContentType, r.Data, nil
 	}
 	return wire.MediaBinary, r.Data, nil
+}
+
+// customMessage returns a content type of the author's as it is, for the
+// clients that can get one.
+func (r *UserEventResponse) customMessage(mqtt bool) (contentType string, data []byte, err error) {
+	_, _, err = mime.ParseMediaType(r.ContentType)
+	switch {
+	case !mqtt:
+		return "", nil, &InvalidResponseError{
+			"ContentType",
+			fmt.Sprintf("is %q; the service delivers %s, %s, %s and %s, text in UTF-8", clip(r.ContentType),
+				wire.MediaText, wire.MediaJSON, wire.MediaBinary, wire.MediaProtobuf),
+		}
+	case err != nil || !wire.ValidHeaderValue(r.ContentType):
+		return "", nil, &InvalidResponseError{
+			"ContentType", fmt.Sprintf("is %q, which is no media type", clip(r.ContentType)),
+		}
+	}
+	return r.ContentType, r.Data, nil
 }
 
 // addMetadata adds the metadata. Of keys that differ in case only, the last
@@ -287,11 +295,11 @@ func (r *UserEventResponse) addMetadata(a *answer) error {
 		v := r.Metadata[k]
 		total += len(k) + len(v)
 		fits := len(k) <= wire.MaxMetadataKey && len(v) <= wire.MaxMetadataValue && total <= wire.MaxMetadataTotal
-		if !fits || !wire.ValidToken(k) || !wire.ValidHeaderValue(v) {
+		if !fits || !wire.ValidToken(k) || !wire.ValidHeaderValue(v) || strings.Contains(v, ",") {
 			return &InvalidResponseError{
 				"Metadata",
 				fmt.Sprintf("cannot travel in headers: keys are HTTP tokens of at most %d bytes, "+
-					"values visible ASCII of at most %d, all of them together at most %d",
+					"values visible ASCII without commas of at most %d, all of them together at most %d",
 					wire.MaxMetadataKey, wire.MaxMetadataValue, wire.MaxMetadataTotal),
 			}
 		}

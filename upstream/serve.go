@@ -50,6 +50,9 @@ func (h *EventHandler) Parse(ctx context.Context, header http.Header, body []byt
 // response is never nil: it is an error response when the handler fails or
 // panics.
 func (h *EventHandler) Handle(ctx context.Context, req Request) *Response {
+	if isNil(req) {
+		panic("upstream: Handle of a nil Request")
+	}
 	x := h.begin(ctx)
 	x.conn, x.verified = req.Connection(), true
 	a, _ := x.conclude(func() outcome { return x.answer(req) })
@@ -81,7 +84,8 @@ func (h *EventHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.ser
 
 // Wrap returns a handler that serves the requests of Web PubSub on every path
 // and passes all others to next, among them the events of hubs that are not
-// in [Options.Hubs].
+// in [Options.Hubs]. Handshakes and refusals stay here: EventHandlers that are
+// chained by Wrap share one validator, others have paths of their own.
 func (h *EventHandler) Wrap(next http.Handler) http.Handler {
 	if isNil(next) {
 		panic("upstream: Wrap of a nil http.Handler")
@@ -163,7 +167,7 @@ func recognise(r *http.Request) door {
 	_, marked := r.Header[wire.HeaderAWPSVersion]
 	asks := r.Method == http.MethodOptions || r.Method == http.MethodGet
 	switch {
-	case asks && len(wire.ParseOrigins(r.Header[wire.HeaderRequestOrigin])) > 0, r.Method == http.MethodOptions && marked:
+	case asks && wire.HasOrigin(r.Header[wire.HeaderRequestOrigin]), r.Method == http.MethodOptions && marked:
 		return doorHandshake
 	case !marked:
 		if kind, _ := wire.ParseType(wire.First(r.Header, wire.HeaderType)); kind == wire.KindForeign {
@@ -288,7 +292,7 @@ func (x *exchange) validate() error {
 			return &ValidationFailedError{Context: x.conn, reason: errForeignOrigin}
 		}
 	}
-	if err := x.h.validator.Validate(x.ctx, x.conn); err != nil {
+	if err := checkError(x.h.validator.Validate(x.ctx, x.conn)); err != nil {
 		return &ValidationFailedError{Context: x.conn, reason: err}
 	}
 	return nil

@@ -492,3 +492,37 @@ func TestConcurrency(t *testing.T) {
 		t.Errorf("got %d records, want %d", got, want)
 	}
 }
+
+func TestStatusCode(t *testing.T) {
+	for want, errs := range map[int][]error{
+		400: {&upstream.HeaderNotFoundError{Key: "ce-hub"}, &upstream.InvalidBodyError{}, &upstream.InvalidEventTypeError{}, &upstream.InvalidEventNameError{}, &upstream.InvalidConnectRequestError{}},
+		401: {&upstream.ValidationFailedError{}},
+		403: {upstream.NewError(403, "no").WithCause(&upstream.HubNotFoundError{})},
+		404: {&upstream.HubNotFoundError{}, &upstream.HandlerNotFoundError{}},
+		413: {&upstream.BodyTooLargeError{}, &http.MaxBytesError{}},
+		500: {errors.New("x"), &upstream.InvalidResponseError{}},
+		503: {upstream.ErrQueueFull, upstream.ErrShutdown, upstream.ErrHandlerTimeout},
+	} {
+		for _, err := range errs {
+			if got := upstream.StatusCode(err); got != want || err.Error() == "" {
+				t.Errorf("StatusCode(%T) = %d, want %d", err, got, want)
+			}
+		}
+	}
+}
+
+// typedNil is a validator with the classic mistake.
+type typedNil struct{}
+
+func (typedNil) AllowsOrigin(string) bool { return true }
+func (typedNil) Validate(context.Context, *upstream.ConnectionContext) error {
+	var err *upstream.Error
+	return err
+}
+
+func TestValidatorReturnsNilPointer(t *testing.T) {
+	h := upstream.NewEventHandler(typedNil{}, &upstream.Options{Logger: new(logSink).logger()})
+	if got := post(h, event(typeMessage), "").Code; got != 401 {
+		t.Errorf("got %d, want 401", got)
+	}
+}

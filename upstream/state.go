@@ -41,6 +41,12 @@ type State struct {
 // The error says what is wrong when v cannot be encoded, is no object, or is
 // longer than [MaxStateBytes] in its encoded form.
 func NewState(v any) (State, error) {
+	return State{}.replacedBy(v)
+}
+
+// replacedBy is NewState for a connection that has state s. Its length is the
+// limit if it is above MaxStateBytes: what came this way can go back.
+func (s State) replacedBy(v any) (State, error) {
 	object, err := wire.Marshal(v)
 	if err != nil {
 		return State{}, fmt.Errorf("upstream: connection state: %w", err)
@@ -48,7 +54,15 @@ func NewState(v any) (State, error) {
 	if object[0] != '{' {
 		return State{}, fmt.Errorf("upstream: connection state must encode as a JSON object, and %T does not", v)
 	}
-	return RawState(base64.StdEncoding.EncodeToString(object))
+	raw := base64.StdEncoding.EncodeToString(object)
+	if limit := max(MaxStateBytes, len(s.raw)); len(raw) > limit {
+		return State{}, tooLong(len(raw), limit)
+	}
+	return State{raw: raw, present: true}, nil
+}
+
+func tooLong(length, limit int) error {
+	return fmt.Errorf("upstream: connection state takes %d bytes, the limit is %d", length, limit)
 }
 
 // RawState returns a state that is sent exactly as given, for applications
@@ -57,7 +71,7 @@ func NewState(v any) (State, error) {
 // state, which is different from never having set it.
 func RawState(raw string) (State, error) {
 	if len(raw) > MaxStateBytes {
-		return State{}, fmt.Errorf("upstream: connection state takes %d bytes, the limit is %d", len(raw), MaxStateBytes)
+		return State{}, tooLong(len(raw), MaxStateBytes)
 	}
 	if !wire.ValidHeaderValue(raw) {
 		return State{}, errors.New("upstream: connection state must be visible ASCII text without outer spaces")
@@ -157,15 +171,16 @@ func WithState[T any](fn func(context.Context, *UserEventRequest, *T) (*UserEven
 		if after, err := wire.Marshal(value); err == nil && bytes.Equal(after, before) {
 			return resp, nil
 		}
-		state, err := NewState(value)
+		state, err := req.State.replacedBy(value)
 		if err != nil {
 			return nil, err
 		}
-		if resp == nil {
-			resp = &UserEventResponse{}
+		var changed UserEventResponse
+		if resp != nil {
+			changed = *resp // the handler may share it between connections
 		}
-		resp.State = state
-		return resp, nil
+		changed.State = state
+		return &changed, nil
 	}
 }
 
@@ -262,7 +277,7 @@ func (s *stateEdits) resolve(before, replacement State) (stateChange, error) {
 	if len(s.edits) > 0 {
 		values, changed := s.apply(base)
 		if changed || unreadable != nil && s.clears() {
-			edited, err := NewState(values)
+			edited, err := before.replacedBy(values)
 			if err != nil {
 				return stateChange{}, err
 			}

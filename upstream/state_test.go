@@ -599,3 +599,44 @@ func TestOnlyBlockingEventsChangeState(t *testing.T) {
 		}
 	}
 }
+
+// A handler may answer everybody with one response.
+func TestWithStateLeavesTheResponseAlone(t *testing.T) {
+	type visit struct{ Name string }
+	shared := upstream.Text("ok")
+	h := newHandler(t, nil)
+	h.HandleUserMessage(upstream.WithState(func(_ context.Context, req *upstream.UserEventRequest, v *visit) (*upstream.UserEventResponse, error) {
+		if req.UserID == "alice" {
+			v.Name = "alice"
+		}
+		return shared, nil
+	}))
+	if got := post(h, event(typeMessage, "ce-userId", "alice"), "").Header().Get("ce-connectionState"); got == "" {
+		t.Error("the change of alice was not sent")
+	}
+	if got := post(h, event(typeMessage, "ce-userId", "bob"), "").Header().Get("ce-connectionState"); got != "" {
+		t.Errorf("bob got the state of alice: %q", got)
+	}
+}
+
+// What another SDK stored is not refused for its length when it gets no longer.
+func TestLongStateCanShrink(t *testing.T) {
+	long := encoded(`{"big":"` + strings.Repeat("x", 9000) + `","small":1}`)
+	for name, tt := range map[string]struct {
+		edit func(*upstream.UserEventResponse) error
+		want int
+	}{
+		"shrinks": {func(r *upstream.UserEventResponse) error { r.DeleteState("small"); return nil }, 200},
+		"same":    {func(r *upstream.UserEventResponse) error { return r.SetState("small", 2) }, 200},
+		"grows":   {func(r *upstream.UserEventResponse) error { return r.SetState("more", strings.Repeat("y", 100)) }, 500},
+	} {
+		h := newHandler(t, nil)
+		h.HandleUserMessage(func(context.Context, *upstream.UserEventRequest) (*upstream.UserEventResponse, error) {
+			r := upstream.Text("ok")
+			return r, tt.edit(r)
+		})
+		if got := post(h, event(typeMessage, "ce-connectionState", long), "").Code; got != tt.want {
+			t.Errorf("%s: got %d, want %d", name, got, tt.want)
+		}
+	}
+}

@@ -79,7 +79,7 @@ func TestUserEventAnswers(t *testing.T) {
 		{"empty binary", upstream.Binary([]byte{}), "", ""},
 		{"empty, type not delivered", &upstream.UserEventResponse{ContentType: "image/png"}, "", ""},
 		{"text", upstream.Text("grüße"), text, "grüße"},
-		{"text of another charset", &upstream.UserEventResponse{Data: []byte("a"), ContentType: "text/plain; charset=us-ascii"}, text, "a"},
+		{"text of another charset", &upstream.UserEventResponse{Data: []byte("a"), ContentType: "text/plain; Charset=\"UTF-8\""}, text, "a"},
 		{"text that is no UTF-8", upstream.Text("a\xffb"), text, "a\uFFFDb"},
 		{"JSON", json, "application/json; charset=utf-8", `{"a":"<b>&ü"}`},
 		{"JSON null", null, "application/json; charset=utf-8", "null"},
@@ -117,6 +117,8 @@ func TestUserEventAuthoringErrors(t *testing.T) {
 	}{
 		{"content type", &upstream.UserEventResponse{Data: []byte("x"), ContentType: "image/png"}, "ContentType is \\\"image/png\\\""},
 		{"malformed content type", &upstream.UserEventResponse{Data: []byte("x"), ContentType: "a b\r\nc"}, "ContentType is"},
+		{"another charset", &upstream.UserEventResponse{Data: []byte("caf\xe9"), ContentType: "text/plain; charset=iso-8859-1"}, "text in UTF-8"},
+		{"metadata with a comma", entry("k", "a,b"), "without commas"},
 		{"too long", upstream.Binary(make([]byte, 16<<20+1)), "Data has 16777217 bytes"},
 		{"as long as it may be", upstream.Binary(make([]byte, 16<<20)), ""},
 		{"metadata", entry("Trace.1", "a b~"), ""},

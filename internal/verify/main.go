@@ -48,11 +48,10 @@ func verify(ctx context.Context, fuzzTime time.Duration) error {
 		return err
 	}
 	if ci {
-		if err := install(ctx, "node", "nodejs", "npm"); err != nil {
-			return err
-		}
-		if err := install(ctx, "gcc", "gcc", "libc6-dev"); err != nil {
-			return err
+		for command, packages := range map[string][]string{"node": {"nodejs"}, "npm": {"npm"}, "gcc": {"gcc", "libc6-dev"}} {
+			if err := install(ctx, command, packages...); err != nil {
+				return err
+			}
 		}
 	}
 	race, err := raceFlag(ctx, ci)

@@ -33,10 +33,12 @@ func TestReadme(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	commands := block(t, string(readme), "go mod init chat")
-	commands = strings.ReplaceAll(commands, "=../webpubsub", "="+root)
-	for command := range strings.Lines(commands) {
-		cmd := exec.CommandContext(t.Context(), "go", strings.Fields(command)[1:]...)
+	for command := range strings.Lines(block(t, string(readme), "go mod init chat")) {
+		args := strings.Fields(command)[1:]
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "=../webpubsub", "="+root)
+		}
+		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.TrimSpace(command), err, out)

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -282,5 +283,38 @@ func TestSign(t *testing.T) {
 	}
 	if !strings.HasPrefix(two, "sha256=") {
 		t.Errorf("Sign = %q, want it to start with sha256=", two)
+	}
+}
+
+// The sender chooses how many origins there are, and each costs something.
+func TestOriginsAreBounded(t *testing.T) {
+	var lines []string
+	for i := range 10 * wire.MaxOrigins {
+		lines = append(lines, fmt.Sprintf("host%d.example, host%d.example", i, i))
+	}
+	if got := len(wire.ParseOrigins(lines)); got != wire.MaxOrigins {
+		t.Errorf("got %d origins, want %d", got, wire.MaxOrigins)
+	}
+}
+
+func TestHasOrigin(t *testing.T) {
+	for line, want := range map[string]bool{"": false, " ,\t, ": false, "a": true, ", a": true} {
+		if got := wire.HasOrigin([]string{line}); got != want {
+			t.Errorf("HasOrigin(%q) = %v, want %v", line, got, want)
+		}
+	}
+	if wire.HasOrigin(nil) {
+		t.Error("HasOrigin of no line = true, want false")
+	}
+}
+
+func TestIsUTF8(t *testing.T) {
+	for contentType, want := range map[string]bool{
+		"": true, "text/plain": true, "text/plain; charset=utf-8": true, `text/plain; Charset="UTF-8"`: true,
+		"text/plain; charset=iso-8859-1": false, "text/plain; format=flowed": true, "text/plain; charset": true,
+	} {
+		if got := wire.IsUTF8(contentType); got != want {
+			t.Errorf("IsUTF8(%q) = %v, want %v", contentType, got, want)
+		}
 	}
 }

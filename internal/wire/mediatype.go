@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"mime"
+	"strings"
+)
 
 // The media types that user events and their answers have.
 const (
@@ -19,6 +22,17 @@ const (
 func MediaType(contentType string) string {
 	media, _, _ := strings.Cut(contentType, ";")
 	return strings.ToLower(strings.TrimSpace(media))
+}
+
+// IsUTF8 reports whether a content type names no other charset than UTF-8, the
+// only one that text frames can have.
+func IsUTF8(contentType string) bool {
+	if contentType == ContentTypeText || contentType == ContentTypeJSON || !strings.Contains(contentType, ";") {
+		return true
+	}
+	_, params, err := mime.ParseMediaType(contentType)
+	charset, ok := params["charset"]
+	return err != nil || !ok || strings.EqualFold(charset, "utf-8")
 }
 
 // The service's words for what a content type means.

@@ -6,10 +6,14 @@ import (
 	"strings"
 )
 
+// MaxOrigins is how many hosts of one request are looked at. The sender chooses
+// their number, and each is compared with the others and with the allowed ones.
+const MaxOrigins = 32
+
 // ParseOrigins splits the lines of a WebHook-Request-Origin header into its
 // hosts: the service joins several by comma and space when a resource has
 // custom domains or replicas. Spelling is kept, empty elements and duplicates
-// (without case) are dropped.
+// (without case) are dropped, and so is what comes after [MaxOrigins].
 func ParseOrigins(lines []string) []string {
 	var origins []string
 	for _, line := range lines {
@@ -20,9 +24,17 @@ func ParseOrigins(lines []string) []string {
 				continue
 			}
 			origins = append(origins, token)
+			if len(origins) == MaxOrigins {
+				return origins
+			}
 		}
 	}
 	return origins
+}
+
+// HasOrigin reports whether the lines name any host.
+func HasOrigin(lines []string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool { return strings.Trim(line, ", \t\r\n") != "" })
 }
 
 // cutListElement takes the first element off a list that is separated by
