@@ -6,11 +6,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -52,60 +50,86 @@ func token(key string) string {
 type tally struct {
 	measured int // those after the warm-up
 	all      int
+	looks    int // at connections, whether there was an answer or not
 }
 
 // measure keeps a server busy over a fixed number of connections. Every answer
-// is checked.
-func measure(ctx context.Context, addr string, o options) (tally, error) {
+// is checked. It goes round the connections and never sleeps: a server whose
+// answer has to wake its client pays for that, and the faster one more rarely.
+func measure(ctx context.Context, addr string, o options) (t tally, err error) {
+	clients := make([]*client, o.connections)
+	for i := range clients {
+		if clients[i], err = dial(ctx, addr); err != nil {
+			return t, err
+		}
+		defer clients[i].conn.Close()
+	}
 	request := event()
-	tallies, errs := make([]tally, o.connections), make([]error, o.connections)
 	from := time.Now().Add(o.warmup)
 	until := from.Add(o.duration)
-	var wg sync.WaitGroup
-	for i := range o.connections {
-		wg.Go(func() { tallies[i], errs[i] = exchange(ctx, addr, request, from, until) })
+	for _, c := range clients {
+		if err := c.send(request); err != nil {
+			return t, err
+		}
 	}
-	wg.Wait()
-	var sum tally
-	for _, t := range tallies {
-		sum.measured += t.measured
-		sum.all += t.all
+	for now := time.Now(); now.Before(until); now = time.Now() {
+		if ctx.Err() != nil {
+			return t, context.Cause(ctx)
+		}
+		for _, c := range clients {
+			t.looks++
+			answered, err := c.poll()
+			if err != nil {
+				return t, err
+			}
+			if !answered {
+				continue
+			}
+			t.all++
+			if now.After(from) {
+				t.measured++
+			}
+			if err := c.send(request); err != nil {
+				return t, err
+			}
+		}
 	}
-	return sum, errors.Join(errs...)
+	return t, nil
 }
 
-// patience is how long a connection may outlast its turn.
-const patience = 5 * time.Second
+// A client is one connection with one request under way.
+type client struct {
+	conn *net.TCPConn
+	poller
+	buf []byte
+	n   int // bytes of the answer so far
+}
 
-// exchange sends one request after another over one connection and counts the
-// answers, those between from and until apart.
-func exchange(ctx context.Context, addr string, request []byte, from, until time.Time) (t tally, err error) {
+func dial(ctx context.Context, addr string) (*client, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return t, err
+		return nil, err
 	}
-	defer conn.Close()
-	if err := conn.SetDeadline(until.Add(patience)); err != nil {
-		return t, err
+	c := &client{conn: conn.(*net.TCPConn), buf: make([]byte, 16<<10)}
+	c.poller, err = newPoller(c.conn)
+	return c, err
+}
+
+func (c *client) send(request []byte) error {
+	c.n = 0
+	_, err := c.conn.Write(request)
+	return err
+}
+
+// poll reads what has arrived and reports whether the answer is complete.
+func (c *client) poll() (bool, error) {
+	n, err := c.read(c.buf[c.n:])
+	c.n += n
+	if err != nil || n == 0 {
+		return false, err
 	}
-	buf := make([]byte, 16<<10)
-	for ctx.Err() == nil {
-		if _, err := conn.Write(request); err != nil {
-			return t, err
-		}
-		if err := readAnswer(conn, buf); err != nil {
-			return t, err
-		}
-		t.all++
-		switch now := time.Now(); {
-		case now.After(until):
-			return t, nil
-		case now.After(from):
-			t.measured++
-		}
-	}
-	return t, context.Cause(ctx)
+	return complete(c.buf[:c.n])
 }
 
 var (
@@ -115,30 +139,23 @@ var (
 	expectedReply = []byte(message)
 )
 
-// readAnswer reads one answer: status 200 and the message that was sent. That
-// is all the HTTP it knows, so that it takes less time than any server.
-func readAnswer(conn net.Conn, buf []byte) error {
-	for n := 0; n < len(buf); {
-		m, err := conn.Read(buf[n:])
-		if err != nil {
-			return err
-		}
-		n += m
-		end := bytes.Index(buf[:n], endOfHeader)
-		if end < 0 {
-			continue
-		}
-		if !bytes.HasPrefix(buf, statusLine) || !bytes.Contains(buf[:end+2], lengthHeader) {
-			return fmt.Errorf("unexpected answer: %q", buf[:n])
-		}
-		body := buf[end+len(endOfHeader) : n]
-		if len(body) < len(expectedReply) {
-			continue
-		}
-		if !bytes.Equal(body, expectedReply) {
-			return fmt.Errorf("unexpected body: %q", body)
-		}
-		return nil
+// complete checks an answer as far as it has arrived: status 200 and the
+// message that was sent. That is all the HTTP it knows, so that it takes less
+// time than any server.
+func complete(answer []byte) (bool, error) {
+	end := bytes.Index(answer, endOfHeader)
+	if end < 0 {
+		return false, nil
 	}
-	return errors.New("answer is too long")
+	if !bytes.HasPrefix(answer, statusLine) || !bytes.Contains(answer[:end+2], lengthHeader) {
+		return false, fmt.Errorf("unexpected answer: %q", answer)
+	}
+	body := answer[end+len(endOfHeader):]
+	if len(body) < len(expectedReply) {
+		return false, nil
+	}
+	if !bytes.Equal(body, expectedReply) {
+		return false, fmt.Errorf("unexpected body: %q", body)
+	}
+	return true, nil
 }

@@ -146,7 +146,7 @@ func (h *EventHandler) fail(ctx context.Context, req Request, err error) outcome
 // failure is the answer to an error: its status, and the text of authored
 // errors.
 func failure(status int, authored error) *answer {
-	a := &answer{status: status}
+	a := newAnswer(status)
 	text := ""
 	switch e := authored.(type) {
 	case *Error:
@@ -186,4 +186,4 @@ func (h *EventHandler) chooseStatus(ctx context.Context, status int, err error) 
 	return status
 }
 
-func noContent() *answer { return &answer{status: http.StatusNoContent} }
+func noContent() *answer { return newAnswer(http.StatusNoContent) }

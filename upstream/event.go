@@ -73,6 +73,7 @@ type ConnectionContext struct {
 	// and for other clients.
 	SessionID string
 
+	metadata map[string]string // of a message
 	bodySize int
 	digest   [sha256.Size]byte // of the body, where a DuplicateGuard needs it
 }
@@ -103,30 +104,14 @@ func (c ConnectionContext) String() string { return fmt.Sprint(c.logAttrs()) }
 // GoString keeps everything else out of %#v too.
 func (c ConnectionContext) GoString() string { return c.String() }
 
-// setHeaders fills c from canonical headers. The error is a
+// setHeaders fills c from canonical headers, in one pass. The error is a
 // *[HeaderNotFoundError] for the first required header that is missing.
 func (c *ConnectionContext) setHeaders(h http.Header, eventName string) error {
-	c.Header = h
-	c.EventType = wire.First(h, wire.HeaderType)
-	c.EventName = eventName
-	c.Hub = wire.First(h, wire.HeaderHub)
-	c.ConnectionID = wire.First(h, wire.HeaderConnectionID)
-	c.EventID = wire.First(h, wire.HeaderID)
-	c.RequestID = wire.First(h, wire.HeaderClientRequestID)
-	c.UserID = wire.First(h, wire.HeaderUserID)
-	c.Subprotocol = wire.First(h, wire.HeaderSubprotocol)
-	c.PhysicalConnectionID = wire.First(h, wire.HeaderPhysicalConnectionID)
-	c.SessionID = wire.First(h, wire.HeaderSessionID)
-	c.Signature = strings.Join(h[wire.HeaderSignature], ",")
-	c.Origins = wire.ParseOrigins(h[wire.HeaderRequestOrigin])
-	if len(c.Origins) > 0 {
-		c.Origin = c.Origins[0]
-	}
-	if t := wire.First(h, wire.HeaderTime); t != "" {
-		c.Time, _ = time.Parse(time.RFC3339, t) // zero when malformed: the time is never required
-	}
-	if v := h[wire.HeaderConnectionState]; len(v) > 0 {
-		c.State = State{raw: v[0], present: true}
+	c.Header, c.EventName = h, eventName
+	for name, values := range h {
+		if len(values) > 0 {
+			c.setHeader(name, values)
+		}
 	}
 	switch {
 	case c.EventType == "":
@@ -137,6 +122,42 @@ func (c *ConnectionContext) setHeaders(h http.Header, eventName string) error {
 		return &HeaderNotFoundError{Key: wire.OnWire(wire.HeaderConnectionID)}
 	}
 	return nil
+}
+
+func (c *ConnectionContext) setHeader(name string, values []string) {
+	switch v := values[0]; name {
+	case wire.HeaderType:
+		c.EventType = v
+	case wire.HeaderHub:
+		c.Hub = v
+	case wire.HeaderConnectionID:
+		c.ConnectionID = v
+	case wire.HeaderID:
+		c.EventID = v
+	case wire.HeaderClientRequestID:
+		c.RequestID = v
+	case wire.HeaderUserID:
+		c.UserID = v
+	case wire.HeaderSubprotocol:
+		c.Subprotocol = v
+	case wire.HeaderPhysicalConnectionID:
+		c.PhysicalConnectionID = v
+	case wire.HeaderSessionID:
+		c.SessionID = v
+	case wire.HeaderConnectionState:
+		c.State = State{raw: v, present: true}
+	case wire.HeaderSignature:
+		c.Signature = strings.Join(values, ",")
+	case wire.HeaderTime:
+		c.Time, _ = time.Parse(time.RFC3339, v) // zero when malformed: the time is never required
+	case wire.HeaderRequestOrigin:
+		c.Origins = wire.ParseOrigins(values)
+		if len(c.Origins) > 0 {
+			c.Origin = c.Origins[0]
+		}
+	default:
+		c.metadata = wire.AddMetadata(c.metadata, name, values)
+	}
 }
 
 // A Request is one verified event: a *[ConnectRequest], *[UserEventRequest],
@@ -289,7 +310,7 @@ func (r *UserEventRequest) decode(body []byte) error {
 	r.Data = body
 	r.ContentType = wire.First(r.Header, wire.HeaderContentType)
 	r.DataType = DataType(wire.DataType(r.ContentType))
-	r.Metadata = wire.Metadata(r.Header)
+	r.Metadata = r.metadata
 	if r.IsMQTT() {
 		r.UserProperties = fromWireProperties(wire.UserProperties(r.Header))
 	}

@@ -181,7 +181,7 @@ func mqttFailure(connect *MQTTConnect, status int, authored error) *answer {
 	case *Error:
 		packet.Reason = err.message
 	}
-	a := &answer{status: status}
+	a := newAnswer(status)
 	a.add(wire.HeaderContentType, wire.ContentTypeJSON)
 	a.body, _ = wire.Marshal(wire.MQTTConnectFailure{MQTT: packet}) // numbers and strings always encode
 	return a

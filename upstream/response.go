@@ -30,9 +30,18 @@ type answer struct {
 	status int
 	header []headerField
 	body   []byte
+
+	few [2]headerField // where header begins: few answers have more
 }
 
 type headerField struct{ name, value string } // the name is canonical
+
+// newAnswer returns an answer without header and body.
+func newAnswer(status int) *answer {
+	a := &answer{status: status}
+	a.header = a.few[:0]
+	return a
+}
 
 // add adds a line to the header.
 func (a *answer) add(name, value string) { a.header = append(a.header, headerField{name, value}) }
@@ -110,7 +119,7 @@ func (r *ConnectResponse) render(req Request) (*answer, stateChange, error) {
 	if err := r.check(connect); err != nil {
 		return nil, stateChange{}, err
 	}
-	a := &answer{status: http.StatusNoContent}
+	a := newAnswer(http.StatusNoContent)
 	change, err := a.addStateAndCookies(&r.stateEdits, connect.State, r.State, r.Cookies)
 	if err != nil {
 		return nil, stateChange{}, err
@@ -218,7 +227,7 @@ func (r *UserEventResponse) render(req Request) (*answer, stateChange, error) {
 	if !ok {
 		return nil, stateChange{}, wrongReply(r, req)
 	}
-	a := &answer{status: http.StatusNoContent}
+	a := newAnswer(http.StatusNoContent)
 	change, err := a.addStateAndCookies(&r.stateEdits, event.State, r.State, r.Cookies)
 	if err != nil {
 		return nil, stateChange{}, err

@@ -191,7 +191,7 @@ func (h *EventHandler) preflight(ctx context.Context, header http.Header) *answe
 		if !h.open {
 			origins = slices.DeleteFunc(slices.Clone(origins), func(o string) bool { return !allows(h.validator, o) })
 		}
-		out := outcome{answer: &answer{status: http.StatusOK}}
+		out := outcome{answer: newAnswer(http.StatusOK)}
 		out.answer.add("Allow", allowedMethods)
 		switch {
 		case x.origins == "":

@@ -135,19 +135,3 @@ func UserProperties(h http.Header) []UserProperty {
 	slices.SortStableFunc(props, func(a, b UserProperty) int { return strings.Compare(a.Name, b.Name) })
 	return props
 }
-
-// Metadata reads the x-webpubsub-metadata-* headers of a message, nil when
-// there are none. Keys are in lower case; of several values the last one
-// counts.
-func Metadata(h http.Header) map[string]string {
-	var metadata map[string]string
-	for k, vs := range h {
-		if key, ok := strings.CutPrefix(k, PrefixMetadata); ok && key != "" && len(vs) > 0 {
-			if metadata == nil {
-				metadata = make(map[string]string)
-			}
-			metadata[strings.ToLower(key)] = vs[len(vs)-1]
-		}
-	}
-	return metadata
-}
