@@ -193,7 +193,7 @@ func keyOf(req Request) (key eventKey, ok bool) {
 		digest.Write(binary.AppendUvarint(nil, uint64(len(s))))
 		digest.Write([]byte(s))
 	}
-	digest.Write(c.digest[:])
+	digest.Write(c.digest)
 	return eventKey(digest.Sum(nil)), true
 }
 

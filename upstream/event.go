@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -75,7 +74,7 @@ type ConnectionContext struct {
 
 	metadata map[string]string // of a message
 	bodySize int
-	digest   [sha256.Size]byte // of the body, where a DuplicateGuard needs it
+	digest   []byte // of the body, where a DuplicateGuard needs it
 }
 
 // Connection returns c. It is how a [Request] gives access to its context.

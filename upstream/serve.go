@@ -301,7 +301,8 @@ func (x *exchange) validate() error {
 func (x *exchange) decode(req Request, body []byte) error {
 	x.conn.bodySize = len(body)
 	if x.h.opts.Duplicates != nil {
-		x.conn.digest = sha256.Sum256(body)
+		digest := sha256.Sum256(body)
+		x.conn.digest = digest[:]
 	}
 	return req.decode(body)
 }

@@ -95,21 +95,22 @@ func withoutPort(origin string) string {
 // ValidHost reports whether s consists of what host names and IP addresses
 // are made of. Names outside ASCII are let through as they are.
 func ValidHost(s string) bool {
-	if s == "" {
-		return false
-	}
 	for i := range len(s) {
-		c := s[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c >= 0x80:
-		case c == '-' || c == '.' || c == '_':
-		case c == ':' && net.ParseIP(s) != nil:
-		default:
-			return false
+		if !hostBytes[s[i]] {
+			return strings.Contains(s, ":") && net.ParseIP(s) != nil
 		}
 	}
-	return true
+	return s != ""
 }
+
+// hostBytes are the bytes of host names.
+var hostBytes = func() (is [256]bool) {
+	for c := range is {
+		is[c] = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+			c == '-' || c == '.' || c == '_' || c >= 0x80
+	}
+	return is
+}()
 
 func isPort(s string) bool {
 	for i := range len(s) {

@@ -101,28 +101,10 @@ func (m *keyedMAC) of(message string) []byte {
 // decodeToken reads sha256=<64 hex digits>, in either case.
 func decodeToken(token string) (sum [sha256.Size]byte, ok bool) {
 	digits, ok := cutPrefixFold(token, signaturePrefix)
-	if !ok || len(digits) != hex.EncodedLen(sha256.Size) {
+	var text [2 * sha256.Size]byte
+	if !ok || copy(text[:], digits) != len(digits) || len(digits) != len(text) {
 		return sum, false
 	}
-	for i := range sum {
-		hi, ok1 := unhex(digits[2*i])
-		lo, ok2 := unhex(digits[2*i+1])
-		if !ok1 || !ok2 {
-			return sum, false
-		}
-		sum[i] = hi<<4 | lo
-	}
-	return sum, true
-}
-
-func unhex(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
+	_, err := hex.Decode(sum[:], text[:])
+	return sum, err == nil
 }
