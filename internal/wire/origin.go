@@ -40,10 +40,13 @@ func HasOrigin(lines []string) bool {
 // cutListElement takes the first element off a list that is separated by
 // commas and white space. The element may be empty.
 func cutListElement(list string) (element, rest string) {
-	if i := strings.IndexAny(list, ", \t\r\n"); i >= 0 {
-		return list[:i], list[i+1:]
+	element = list
+	for _, separator := range []byte(", \t\r\n") {
+		if i := strings.IndexByte(element, separator); i >= 0 {
+			element, rest = list[:i], list[i+1:]
+		}
 	}
-	return list, ""
+	return element, rest
 }
 
 // OriginHost reduces one received origin to the host to compare: lower case,
