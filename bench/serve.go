@@ -75,7 +75,7 @@ func eventHandler(options *upstream.Options) (http.Handler, error) {
 	}
 	h := upstream.NewEventHandler(validator, options)
 	h.HandleUserMessage(func(_ context.Context, req *upstream.UserEventRequest) (*upstream.UserEventResponse, error) {
-		return upstream.Text(string(req.Data)), nil
+		return &upstream.UserEventResponse{Data: req.Data, ContentType: req.ContentType}, nil
 	})
 	return h, nil
 }

@@ -199,6 +199,9 @@ func (h *EventHandler) logLate(ctx context.Context, c *ConnectionContext, d time
 		return
 	}
 	level, attrs := slog.LevelWarn, []slog.Attr{slog.Duration(logDuration, d)}
+	if context.Cause(ctx) != ErrHandlerTimeout {
+		level = slog.LevelDebug // it was the service that gave up
+	}
 	if err != nil {
 		attrs = append(attrs, slog.String(logErr, err.Error()))
 	}

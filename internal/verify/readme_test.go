@@ -74,3 +74,34 @@ func TestLinks(t *testing.T) {
 		}
 	}
 }
+
+// The comparison names tests that exist.
+func TestComparison(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := ""
+	for _, pattern := range []string{"../../upstream/*_test.go", "../wire/*_test.go", "../interop/*_test.go"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests += string(text)
+		}
+	}
+	named := regexp.MustCompile("`(Test[A-Za-z]+)`").FindAllStringSubmatch(string(readme), -1)
+	if len(named) == 0 {
+		t.Error("README.md names no test")
+	}
+	for _, m := range named {
+		if !strings.Contains(tests, "func "+m[1]+"(t *testing.T)") {
+			t.Errorf("README.md names %s, which does not exist", m[1])
+		}
+	}
+}

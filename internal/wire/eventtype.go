@@ -91,6 +91,9 @@ func (k Kind) String() string {
 func (k Kind) Blocking() bool { return k == KindConnect || k == KindUser }
 
 func cutPrefixFold(s, prefix string) (after string, ok bool) {
+	if after, ok := strings.CutPrefix(s, prefix); ok {
+		return after, true // as it comes
+	}
 	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
 		return s, false
 	}
