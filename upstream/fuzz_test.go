@@ -305,6 +305,7 @@ func FuzzConnectAnswer(f *testing.F) {
 	f.Add("", false, " ", "none", "")
 	f.Add("", false, "none", "none", "")
 	f.Add("a\r\nb", true, "a", "\x00", "c")
+	f.Add("\v", false, "a", "a", "a")
 	f.Add("\xff", false, "\xff", "\xff", "\xff")
 	f.Fuzz(func(t *testing.T, userID string, noUser bool, groups, roles, subprotocol string) {
 		given := &upstream.ConnectResponse{
@@ -359,7 +360,7 @@ func elements(list string) []string {
 func fine(r *upstream.ConnectResponse) bool {
 	blank := func(s string) bool { return strings.TrimSpace(s) == "" }
 	return !slices.ContainsFunc(r.Groups, blank) && !slices.ContainsFunc(r.Roles, blank) &&
-		(r.UserID == "" || !r.NoUser) && !strings.ContainsAny(r.UserID, "\r\n\x00") &&
+		(r.UserID == "" || !r.NoUser && !blank(r.UserID)) && !strings.ContainsAny(r.UserID, "\r\n\x00") &&
 		slices.Contains([]string{"", "a", "b"}, r.Subprotocol)
 }
 
