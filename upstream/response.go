@@ -256,7 +256,8 @@ func (r *UserEventResponse) message(mqtt bool) (contentType string, data []byte,
 		}
 	}
 	dataType := wire.DataType(r.ContentType)
-	if mqtt && r.ContentType != "" || dataType == wire.DataOther || !wire.IsUTF8(r.ContentType) {
+	isText := dataType == wire.DataText || dataType == wire.DataJSON
+	if mqtt && r.ContentType != "" || dataType == wire.DataOther || isText && !wire.IsUTF8(r.ContentType) {
 		return r.customMessage(mqtt)
 	}
 	switch dataType {
