@@ -16,15 +16,16 @@ func (x *exchange) answer(req Request) outcome {
 	if x.h.opts.HandlerTimeout > 0 {
 		mine := *x.conn // the handler may outlive the exchange, and change the request
 		x.conn = &mine
-		return x.h.answerInTime(x.ctx, req)
+		return x.h.answerInTime(x.ctx, req, x.conn)
 	}
 	return x.h.answer(x.ctx, req)
 }
 
 // answerInTime lets a handler that overstays run on by itself: nothing can
-// stop it, but the service need not wait for it.
-func (h *EventHandler) answerInTime(ctx context.Context, req Request) outcome {
-	start, c := time.Now(), *req.Connection()
+// stop it, but the service need not wait for it. c is for the log: the request
+// is the handler's alone.
+func (h *EventHandler) answerInTime(ctx context.Context, req Request, c *ConnectionContext) outcome {
+	start := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, h.opts.HandlerTimeout, ErrHandlerTimeout)
 	defer cancel()
 	done, left := make(chan outcome), make(chan struct{})
@@ -32,12 +33,12 @@ func (h *EventHandler) answerInTime(ctx context.Context, req Request) outcome {
 		out := outcome{err: errGoroutineEnded}
 		defer func() {
 			if p := recover(); p != nil {
-				out = outcome{abort: p, err: caught(p)}
+				out = outcome{err: caught(p)}
 			}
 			select {
 			case done <- out:
 			case <-left:
-				h.logLate(ctx, &c, time.Since(start), out.err)
+				h.logLate(ctx, c, time.Since(start), out.err)
 			}
 		}()
 		out = h.answer(ctx, req)
@@ -45,12 +46,12 @@ func (h *EventHandler) answerInTime(ctx context.Context, req Request) outcome {
 	select {
 	case out := <-done:
 		switch {
-		case out.abort != nil:
-			panic(out.abort)
-		case out.answer == nil: // it ended its goroutine, or failed when the time was over
-			return h.fail(ctx, req, out.err)
+		case out.answer != nil:
+			return out
+		case out.err == http.ErrAbortHandler:
+			panic(out.err) // on its way to the server
 		}
-		return out
+		return h.fail(ctx, req, out.err) // it ended its goroutine, or failed when the time was over
 	case <-ctx.Done():
 		close(left)
 		return h.fail(ctx, req, context.Cause(ctx))
@@ -93,7 +94,8 @@ func (h *EventHandler) run(ctx context.Context, req Request) (out outcome) {
 		return h.handlerFailed(ctx, req, err)
 	}
 	if change.replaced {
-		h.log(ctx, slog.LevelWarn, req.Connection(), "upstream: the connection's state could not be read as a JSON object and is replaced")
+		h.log(ctx, slog.LevelWarn, req.Connection(),
+			"upstream: the connection's state could not be read as a JSON object and is replaced")
 	}
 	return outcome{answer: rendered}
 }

@@ -59,20 +59,18 @@ func (b *requestBody) read(c *ConnectionContext, opts *Options) ([]byte, error) 
 	}
 	release := b.setDeadline(opts.ReadTimeout)
 	data, err := readAll(b.r.Body, b.r.ContentLength, limit)
+	b.taken = err != errLimit
+	outer, isOuterLimit := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case err == nil:
-		b.taken = true
 		release()
 		return data, nil
-	case errors.Is(err, errLimit):
+	case err == errLimit:
 		return nil, &BodyTooLargeError{Limit: limit}
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.taken = true // what is left of it is late already
-		return nil, &InvalidBodyError{c, http.StatusRequestTimeout, errors.New("it did not arrive in time")}
-	}
-	b.taken = true
-	if outer, ok := errors.AsType[*http.MaxBytesError](err); ok {
+	case isOuterLimit:
 		return nil, &BodyTooLargeError{Limit: outer.Limit}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &InvalidBodyError{c, http.StatusRequestTimeout, errors.New("it did not arrive in time")}
 	}
 	return nil, &InvalidBodyError{c, http.StatusBadRequest, err}
 }

@@ -187,29 +187,38 @@ func (h *EventHandler) preflight(ctx context.Context, header http.Header) *answe
 	x.handshake = true
 	a, _ := x.conclude(func() outcome {
 		origins := wire.ParseOrigins(header[wire.HeaderRequestOrigin])
+		if len(origins) == 0 {
+			return refuseHandshake(http.StatusBadRequest, &HeaderNotFoundError{Key: wire.OnWire(wire.HeaderRequestOrigin)})
+		}
 		x.origins = strings.Join(origins, ", ")
-		if !h.open {
-			origins = slices.DeleteFunc(slices.Clone(origins), func(o string) bool { return !allows(h.validator, o) })
-		}
-		out := outcome{answer: newAnswer(http.StatusOK)}
-		out.answer.add("Allow", allowedMethods)
-		switch {
-		case x.origins == "":
-			out.answer.status, out.err = http.StatusBadRequest, &HeaderNotFoundError{Key: wire.OnWire(wire.HeaderRequestOrigin)}
-			return out
-		case len(origins) == 0:
-			out.answer.status, out.err = http.StatusForbidden, &ValidationFailedError{reason: errForeignOrigin}
-			return out
-		case h.open:
-			origins = []string{"*"}
-		}
-		for _, o := range origins {
-			out.answer.add(wire.HeaderAllowedOrigin, o) // one line each: the service compares whole lines
+		allowed := h.allowedOrigins(origins)
+		if len(allowed) == 0 {
+			return refuseHandshake(http.StatusForbidden, &ValidationFailedError{reason: errForeignOrigin})
 		}
 		x.verified = true
-		return out
+		a := newAnswer(http.StatusOK)
+		a.add("Allow", allowedMethods)
+		for _, o := range allowed {
+			a.add(wire.HeaderAllowedOrigin, o) // one line each: the service compares whole lines
+		}
+		return outcome{answer: a}
 	})
 	return a
+}
+
+// allowedOrigins returns what to consent to: the allowed ones of the origins,
+// in their spelling.
+func (h *EventHandler) allowedOrigins(origins []string) []string {
+	if h.open {
+		return []string{"*"}
+	}
+	return slices.DeleteFunc(origins, func(o string) bool { return !allows(h.validator, o) })
+}
+
+func refuseHandshake(status int, err error) outcome {
+	a := newAnswer(status)
+	a.add("Allow", allowedMethods)
+	return outcome{answer: a, err: err}
 }
 
 // An exchange is one request on its way to its answer.
@@ -230,7 +239,6 @@ type outcome struct {
 	answer    *answer
 	err       error
 	duplicate bool
-	abort     any // a panic with http.ErrAbortHandler, on its way to the server
 }
 
 func (h *EventHandler) begin(ctx context.Context) exchange {
@@ -274,7 +282,8 @@ func (x *exchange) admit(header http.Header) (Request, error) {
 		return nil, &HubNotFoundError{Context: x.conn}
 	}
 	if v := wire.First(header, wire.HeaderAWPSVersion); v != "" && v != wire.AWPSVersion && !strings.HasPrefix(v, "1.") {
-		x.h.warnOnce(x.ctx, "version "+v, x.conn, "upstream: the service speaks another version of the protocol; events are read as version 1")
+		x.h.warnOnce(x.ctx, "version "+v, x.conn,
+			"upstream: the service speaks another version of the protocol; events are read as version 1")
 	}
 	return req, nil
 }
@@ -284,11 +293,7 @@ func (x *exchange) validate() error {
 		if len(x.conn.Origins) == 0 {
 			return &HeaderNotFoundError{Key: wire.OnWire(wire.HeaderRequestOrigin)}
 		}
-		allowed := false
-		for _, o := range x.conn.Origins {
-			allowed = allowed || allows(x.h.validator, o)
-		}
-		if !allowed {
+		if !slices.ContainsFunc(x.conn.Origins, func(o string) bool { return allows(x.h.validator, o) }) {
 			return &ValidationFailedError{Context: x.conn, reason: errForeignOrigin}
 		}
 	}
