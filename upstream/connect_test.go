@@ -207,7 +207,7 @@ func TestConnectAnswers(t *testing.T) {
 		},
 	} {
 		w := post(answerConnect(t, nil, tt.resp, nil), event(typeConnect), body)
-		status, contentType := 200, "application/json; charset=utf-8"
+		status, contentType := 200, "application/json"
 		if tt.want == "" {
 			status, contentType = 204, ""
 		}

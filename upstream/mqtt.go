@@ -182,7 +182,7 @@ func mqttFailure(connect *MQTTConnect, status int, authored error) *answer {
 		packet.Reason = err.message
 	}
 	a := newAnswer(status)
-	a.add(wire.HeaderContentType, wire.ContentTypeJSON)
+	a.add(wire.HeaderContentType, wire.MediaJSON)
 	a.body, _ = wire.Marshal(wire.MQTTConnectFailure{MQTT: packet}) // numbers and strings always encode
 	return a
 }

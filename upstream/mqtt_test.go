@@ -149,7 +149,7 @@ func TestMQTTConnectRefusals(t *testing.T) {
 		if tt.err == foreign {
 			want = fmt.Sprintf(`{"mqtt":{"code":%d}}`, tt.code)
 		}
-		if w.Code != tt.status || w.Body.String() != want || w.Header().Get("Content-Type") != "application/json; charset=utf-8" {
+		if w.Code != tt.status || w.Body.String() != want || w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%v, version %d: got %d %s, want %d %s", tt.err, tt.version, w.Code, w.Body, tt.status, want)
 		}
 	}

@@ -135,7 +135,7 @@ func (r *ConnectResponse) render(req Request) (*answer, stateChange, error) {
 		return a, change, nil
 	}
 	a.status = http.StatusOK
-	a.add(wire.HeaderContentType, wire.ContentTypeJSON)
+	a.add(wire.HeaderContentType, wire.MediaJSON)
 	a.body, err = wire.Marshal(body)
 	return a, change, err
 }
