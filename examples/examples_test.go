@@ -116,7 +116,7 @@ type session struct {
 	Messages int    `json:"messages"`
 }
 
-const textPlain, applicationJSON = "text/plain; charset=utf-8", "application/json; charset=utf-8"
+const textPlain, jsonText = "text/plain; charset=utf-8", "application/json; charset=utf-8"
 
 // testConversation is the life of one connection. Each event carries the state
 // that the answers before it have set, as the service does.
@@ -138,7 +138,7 @@ func testConversation(t *testing.T, r *running, form string) {
 				Connect: &upstreamtest.ConnectData{Query: url.Values{"user": {user}}},
 			},
 			status:      http.StatusOK,
-			contentType: applicationJSON,
+			contentType: "application/json",
 			body:        `{"userId":"` + user + `","groups":["lobby"]}`,
 			session:     session{"lobby", 0},
 		},
@@ -172,7 +172,7 @@ func testConversation(t *testing.T, r *running, form string) {
 				Data: upstreamtest.JSON(map[string]string{"option": "tea"}),
 			},
 			status:      http.StatusOK,
-			contentType: applicationJSON,
+			contentType: jsonText,
 			body:        `{"user":"` + user + `","option":"tea","messages":2}`,
 			session:     session{"lobby", 2},
 		},
