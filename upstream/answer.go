@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,9 +14,11 @@ import (
 // answer runs the handler of a verified request, within HandlerTimeout if
 // there is one.
 func (x *exchange) answer(req Request) outcome {
-	if x.h.opts.HandlerTimeout > 0 {
+	if x.h.opts.HandlerTimeout > 0 || !req.Blocking() {
 		mine := *x.conn // the handler may outlive the exchange, and change the request
 		x.conn = &mine
+	}
+	if x.h.opts.HandlerTimeout > 0 {
 		return x.h.answerInTime(x.ctx, req, x.conn)
 	}
 	return x.h.answer(x.ctx, req)
@@ -25,7 +28,7 @@ func (x *exchange) answer(req Request) outcome {
 // stop it, but the service need not wait for it. c is for the log: the request
 // is the handler's alone.
 func (h *EventHandler) answerInTime(ctx context.Context, req Request, c *ConnectionContext) outcome {
-	start := time.Now()
+	start, form := time.Now(), formOf(req)
 	ctx, cancel := context.WithTimeoutCause(ctx, h.opts.HandlerTimeout, ErrHandlerTimeout)
 	defer cancel()
 	done, left := make(chan outcome), make(chan struct{})
@@ -46,15 +49,17 @@ func (h *EventHandler) answerInTime(ctx context.Context, req Request, c *Connect
 	select {
 	case out := <-done:
 		switch {
-		case out.answer != nil:
-			return out
-		case out.err == http.ErrAbortHandler:
+		case out.err == errGoroutineEnded, errors.Is(out.err, ErrHandlerTimeout):
+			return h.fail(ctx, form, out.err)
+		case out.err == http.ErrAbortHandler && out.answer == nil:
 			panic(out.err) // on its way to the server
+		case out.answer == nil: // HandleError panicked
+			return outcome{answer: failure(http.StatusInternalServerError, nil), err: out.err}
 		}
-		return h.fail(ctx, req, out.err) // it ended its goroutine, or failed when the time was over
+		return out
 	case <-ctx.Done():
 		close(left)
-		return h.fail(ctx, req, context.Cause(ctx))
+		return h.fail(ctx, form, context.Cause(ctx))
 	}
 }
 
@@ -100,13 +105,18 @@ func (h *EventHandler) run(ctx context.Context, req Request) (out outcome) {
 	return outcome{answer: rendered}
 }
 
-// handlerFailed answers an error of a handler. After HandlerTimeout it is too
-// late for that: whoever waits for the handler, or has waited, answers.
+// handlerFailed answers an error of a handler. After HandlerTimeout whoever has
+// waited for the handler answers; what the handler refused is only kept, for
+// the service's next try.
 func (h *EventHandler) handlerFailed(ctx context.Context, req Request, err error) outcome {
-	if context.Cause(ctx) == ErrHandlerTimeout {
-		return outcome{err: fmt.Errorf("%w: %w", ErrHandlerTimeout, err)}
+	if context.Cause(ctx) != ErrHandlerTimeout {
+		return h.fail(ctx, formOf(req), err)
 	}
-	return h.fail(ctx, req, err)
+	late := outcome{err: fmt.Errorf("%w: %w", ErrHandlerTimeout, err)}
+	if status, authored := statusOf(err); keepable(status) {
+		late.answer = formOf(req).failure(status, authored)
+	}
+	return late
 }
 
 // unhandled answers an event that nobody registered for. System events of a
@@ -119,18 +129,17 @@ func (h *EventHandler) unhandled(ctx context.Context, req Request) outcome {
 		return outcome{answer: noContent()}
 	}
 	if h.opts.RejectUnhandled {
-		return h.fail(ctx, req, &HandlerNotFoundError{Context: c})
+		return h.fail(ctx, form{}, &HandlerNotFoundError{Context: c})
 	}
 	h.warnOfEvent(ctx, c, "upstream: no handler for this event; it and others of its type are answered with 204")
 	return outcome{answer: noContent()}
 }
 
 // fail answers an error before there is a decoded request.
-func (x *exchange) fail(err error) outcome { return x.h.fail(x.ctx, nil, err) }
+func (x *exchange) fail(err error) outcome { return x.h.fail(x.ctx, form{}, err) }
 
-// fail turns an error into a response. req is nil when the error came before
-// the handler.
-func (h *EventHandler) fail(ctx context.Context, req Request, err error) outcome {
+// fail turns an error into an answer.
+func (h *EventHandler) fail(ctx context.Context, form form, err error) outcome {
 	status, authored := statusOf(err)
 	if gaveUp(ctx, err) {
 		status = http.StatusServiceUnavailable // nobody reads it
@@ -139,10 +148,33 @@ func (h *EventHandler) fail(ctx context.Context, req Request, err error) outcome
 	if e, ok := authored.(*MQTTConnectError); ok {
 		h.checkMQTTCode(ctx, e.Code)
 	}
-	if connect, ok := req.(*ConnectRequest); ok && connect.IsMQTT() {
-		return outcome{answer: mqttFailure(connect.MQTT, status, authored), err: err}
+	return outcome{answer: form.failure(status, authored), err: err}
+}
+
+// A form is how an error answer looks: an MQTT connect is refused with a body
+// of its own.
+type form struct {
+	mqttConnect bool
+	version     int // of the MQTT protocol, 0 when the request does not say
+}
+
+func formOf(req Request) form {
+	connect, ok := req.(*ConnectRequest)
+	if !ok || !connect.IsMQTT() {
+		return form{}
 	}
-	return outcome{answer: failure(status, authored), err: err}
+	f := form{mqttConnect: true}
+	if connect.MQTT != nil {
+		f.version = connect.MQTT.ProtocolVersion
+	}
+	return f
+}
+
+func (f form) failure(status int, authored error) *answer {
+	if f.mqttConnect {
+		return mqttFailure(f.version, status, authored)
+	}
+	return failure(status, authored)
 }
 
 // failure is the answer to an error: its status, and the text of authored

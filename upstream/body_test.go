@@ -380,3 +380,14 @@ func TestBodyOfUnknownLength(t *testing.T) {
 		t.Errorf("got %q, want hello", got)
 	}
 }
+
+// The service compresses nothing, and what cannot be read reaches no handler.
+func TestContentEncoding(t *testing.T) {
+	h := newHandler(t, nil)
+	h.HandleUserMessage(echo)
+	for encoding, want := range map[string]int{"gzip": 415, "x": 415, "Identity": 200, "": 200} {
+		if got := post(h, event(typeMessage, "Content-Encoding", encoding), "hi").Code; got != want {
+			t.Errorf("%q: got %d, want %d", encoding, got, want)
+		}
+	}
+}

@@ -103,7 +103,8 @@
 //
 // # Time and concurrency
 //
-// Handlers run on the goroutine of their request, and many at once. Events of
+// Handlers run on the goroutine of their request unless HandlerTimeout is set,
+// and many at once. Events of
 // one connection can overlap and overtake each other: "connected" may still be
 // under way when the first message arrives. A [Background] moves notifications
 // off the request and keeps their order; call its Shutdown after the server's.

@@ -114,7 +114,7 @@ func (g *DuplicateGuard) once(ctx context.Context, h *EventHandler, req Request)
 		select {
 		case <-wait:
 		case <-ctx.Done():
-			return h.fail(ctx, req, context.Cause(ctx))
+			return h.handlerFailed(ctx, req, ctx.Err())
 		}
 	}
 }
@@ -143,12 +143,16 @@ func (g *DuplicateGuard) runAndKeep(ctx context.Context, h *EventHandler, req Re
 		defer g.mu.Unlock()
 		close(g.running[key])
 		delete(g.running, key)
-		if a := out.answer; a != nil && a.status < 500 && a.status != http.StatusRequestTimeout {
+		if a := out.answer; a != nil && keepable(a.status) {
 			g.keep(key, a.clone())
 		}
 	}()
 	return h.run(ctx, req)
 }
+
+// keepable reports whether an answer is final: after the others the service
+// comes again to get a better one.
+func keepable(status int) bool { return status < 500 && status != http.StatusRequestTimeout }
 
 // keep stores an answer and makes room for it. g.mu is held.
 func (g *DuplicateGuard) keep(key eventKey, a *answer) {
@@ -197,9 +201,10 @@ func keyOf(req Request) (key eventKey, ok bool) {
 	return eventKey(digest.Sum(nil)), true
 }
 
-// clone keeps what one caller does with the body away from the next.
+// clone keeps what one caller does with the body away from the next, and lets
+// the original go.
 func (a *answer) clone() *answer {
-	return &answer{status: a.status, header: a.header, body: slices.Clone(a.body)}
+	return &answer{status: a.status, header: slices.Clone(a.header), body: slices.Clone(a.body)}
 }
 
 // size is about what a kept answer costs in memory.

@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -323,4 +325,53 @@ func TestManyRetriesAtOnce(t *testing.T) {
 	if *runs != 1 {
 		t.Errorf("the handler ran %d times, want 1", *runs)
 	}
+}
+
+// A late refusal is as final as a late success.
+func TestLateRefusalIsForTheRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs, asked := 0, 0
+		h := newHandler(t, &upstream.Options{
+			HandlerTimeout: time.Second, Duplicates: upstream.NewDuplicateGuard(nil),
+			HandleError: func(context.Context, error) int { asked++; return 0 },
+		})
+		h.HandleUserMessage(func(context.Context, *upstream.UserEventRequest) (*upstream.UserEventResponse, error) {
+			runs++
+			time.Sleep(1500 * time.Millisecond)
+			return nil, upstream.NewError(403, "no")
+		})
+		var got []int
+		for range 3 {
+			got = append(got, post(h, event(typeMessage), "x").Code)
+			time.Sleep(3 * time.Second)
+		}
+		if want := []int{503, 403, 403}; !slices.Equal(got, want) || runs != 1 || asked != 1 {
+			t.Errorf("got %v after %d runs and %d calls of HandleError, want %v after one each", got, runs, asked, want)
+		}
+	})
+}
+
+// A retry that waits runs no handler, and has nothing to tell about one.
+func TestWaitingDuplicateTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sink logSink
+		var asked atomic.Int64
+		h := newHandler(t, &upstream.Options{
+			HandlerTimeout: time.Second, Duplicates: upstream.NewDuplicateGuard(nil), Logger: sink.logger(),
+			HandleError: func(context.Context, error) int { asked.Add(1); return 0 },
+		})
+		h.HandleUserMessage(func(context.Context, *upstream.UserEventRequest) (*upstream.UserEventResponse, error) {
+			time.Sleep(time.Minute)
+			return nil, nil
+		})
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() { post(h, event(typeMessage), "x") })
+		}
+		wg.Wait()
+		time.Sleep(time.Hour)
+		if got := len(sink.lines(t)); got != 3 || asked.Load() != 2 { // two refusals and one late handler
+			t.Errorf("got %d log lines and %d calls of HandleError, want 3 and 2:\n%s", got, asked.Load(), sink.String())
+		}
+	})
 }

@@ -217,7 +217,8 @@ func (*HandlerNotFoundError) StatusCode() int { return http.StatusNotFound }
 func (*HandlerNotFoundError) answers() {}
 
 // An InvalidBodyError reports a body that cannot be understood or did not
-// arrive whole. Status 400; 408 when it did not arrive in time.
+// arrive whole. Status 400; 408 when it did not arrive in time, 415 when it is
+// compressed.
 type InvalidBodyError struct {
 	Context *ConnectionContext
 	status  int // 0 means 400
@@ -231,7 +232,7 @@ func (e *InvalidBodyError) Error() string {
 	return "upstream: invalid body: " + e.err.Error()
 }
 
-// StatusCode returns 400 or 408.
+// StatusCode returns 400, 408 or 415.
 func (e *InvalidBodyError) StatusCode() int {
 	if e.status == 0 {
 		return http.StatusBadRequest

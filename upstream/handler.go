@@ -263,7 +263,7 @@ func (h *EventHandler) wrap(fn HandlerFunc) HandlerFunc {
 // trailing slash and for the methods that the service uses: the service
 // follows no redirect, and {event} in its URL template adds a segment. The
 // path may hold wildcards, as in "/hubs/{hub}/events". Other methods are the
-// mux's to refuse, and it redirects paths that are not clean, such as those of
+// mux's to refuse, unseen by Logger and Observe, and it redirects paths that are not clean, such as those of
 // events that a client named "." or "..".
 func (h *EventHandler) Mount(mux *http.ServeMux, path string) {
 	path = strings.TrimRight(path, "/")

@@ -165,13 +165,8 @@ func (e *MQTTConnectError) StatusCode() int {
 }
 
 // mqttFailure is the answer that refuses an MQTT connect for any error. Only
-// authored errors give a reason. connect is nil when the request does not
-// describe its CONNECT packet.
-func mqttFailure(connect *MQTTConnect, status int, authored error) *answer {
-	version := 0
-	if connect != nil {
-		version = connect.ProtocolVersion
-	}
+// authored errors give a reason.
+func mqttFailure(version, status int, authored error) *answer {
 	packet := wire.MQTTFailure{Code: wire.MQTTCode(version, status)}
 	switch err := authored.(type) {
 	case *MQTTConnectError:

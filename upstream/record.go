@@ -35,7 +35,8 @@ type Record struct {
 	Status int
 	// Duration is the time from the first look at the headers to the answer.
 	Duration time.Duration
-	// BytesIn and BytesOut are the sizes of the two bodies.
+	// BytesIn and BytesOut are the sizes of the two bodies, 0 for a Background
+	// run.
 	BytesIn  int64
 	BytesOut int64
 	// Err is why the status is not a success: a refusal by this library, or

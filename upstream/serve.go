@@ -281,6 +281,9 @@ func (x *exchange) admit(header http.Header) (Request, error) {
 	case !x.h.servesHub(x.conn.Hub):
 		return nil, &HubNotFoundError{Context: x.conn}
 	}
+	if e := wire.First(header, wire.HeaderContentEncoding); e != "" && !strings.EqualFold(e, "identity") {
+		return nil, &InvalidBodyError{x.conn, http.StatusUnsupportedMediaType, errors.New("it has a Content-Encoding, which the service does not use")}
+	}
 	if v := wire.First(header, wire.HeaderAWPSVersion); v != "" && v != wire.AWPSVersion && !strings.HasPrefix(v, "1.") {
 		x.h.warnOnce(x.ctx, "version "+v, x.conn,
 			"upstream: the service speaks another version of the protocol; events are read as version 1")

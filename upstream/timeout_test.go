@@ -335,3 +335,30 @@ func TestConnectionSurvivesPanic(t *testing.T) {
 		t.Error("the second request needed a new connection")
 	}
 }
+
+// A handler that outlives its request may do with it what it likes.
+func TestLateHandlerOwnsItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bg := upstream.NewBackground(&upstream.BackgroundOptions{Logger: new(logSink).logger()})
+		h := newHandler(t, &upstream.Options{
+			HandlerTimeout: time.Second, Middleware: []upstream.Middleware{bg.Middleware},
+			Observe: func(context.Context, upstream.Record) {},
+		})
+		h.HandleConnect(func(ctx context.Context, req *upstream.ConnectRequest) (*upstream.ConnectResponse, error) {
+			<-ctx.Done()
+			req.MQTT, req.PhysicalConnectionID, req.Hub = nil, "", "mine"
+			return nil, nil
+		})
+		h.HandleDisconnected(func(_ context.Context, ev *upstream.DisconnectedEvent) error {
+			ev.Hub, ev.ConnectionID = "mine", "mine"
+			return nil
+		})
+		for range 50 {
+			post(h, event(typeConnect, "ce-physicalConnectionId", "p"), `{"mqtt":{"protocolVersion":5}}`)
+			post(h, event(typeDisconnected), "{}")
+		}
+		if err := bg.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -54,6 +54,11 @@ func verify(ctx context.Context, fuzzTime time.Duration) error {
 			}
 		}
 	}
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			fmt.Printf("verify: no %s, so the comparison with the JavaScript middleware is skipped\n", tool)
+		}
+	}
 	race, err := raceFlag(ctx, ci)
 	if err != nil {
 		return err

@@ -37,6 +37,7 @@ const (
 	HeaderSessionID            = "Ce-Sessionid"
 	HeaderClientRequestID      = "X-Ms-Client-Request-Id"
 	HeaderContentType          = "Content-Type"
+	HeaderContentEncoding      = "Content-Encoding"
 
 	// PrefixMetadata starts the headers that carry the metadata of one message.
 	PrefixMetadata = "X-Webpubsub-Metadata-"

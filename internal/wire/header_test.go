@@ -318,3 +318,17 @@ func TestIsUTF8(t *testing.T) {
 		}
 	}
 }
+
+// Unverified senders choose how long a list is. At a quadratic cost this test
+// would not end in time.
+func TestLongLists(t *testing.T) {
+	for _, filler := range []string{" ", ",", "a ", "a,", "a"} {
+		long := strings.Repeat(filler, (16<<20)/len(filler))
+		if got := wire.ParseOrigins([]string{long}); len(got) > 1 {
+			t.Errorf("a list of %q: got %d origins, want 1 at most", filler, len(got))
+		}
+		if wire.NewKeys("key", "other").Verify("conn1", long) {
+			t.Errorf("a list of %q: got a valid signature", filler)
+		}
+	}
+}

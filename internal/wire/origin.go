@@ -38,15 +38,16 @@ func HasOrigin(lines []string) bool {
 }
 
 // cutListElement takes the first element off a list that is separated by
-// commas and white space. The element may be empty.
+// commas and white space. The element may be empty. It looks at no byte behind
+// the element: lists come from unverified senders, and may be long.
 func cutListElement(list string) (element, rest string) {
-	element = list
-	for _, separator := range []byte(", \t\r\n") {
-		if i := strings.IndexByte(element, separator); i >= 0 {
-			element, rest = list[:i], list[i+1:]
+	for i := range len(list) {
+		switch list[i] {
+		case ',', ' ', '\t', '\r', '\n':
+			return list[:i], list[i+1:]
 		}
 	}
-	return element, rest
+	return list, ""
 }
 
 // OriginHost reduces one received origin to the host to compare: lower case,
