@@ -249,9 +249,10 @@ func FuzzHandleHTTP(f *testing.F) {
 	f.Add(headerText(event(typeMessage, "WebHook-Request-Origin", demoHost+".evil.test")), []byte("hello"))
 	f.Add(headerText(without(event(typeMessage), "ce-hub")), []byte("hello"))
 	f.Add("ce-TYPE: azure.webpubsub.user.x\nce-type: foo\nce-hub: h", []byte("hello"))
+	f.Add(headerText(event(typeMessage, "Content-Encoding", "gzip")), []byte("hello"))
 
 	const refusal = "authored"
-	statuses := []int{200, 204, 400, 401, 403, 409}
+	statuses := []int{200, 204, 400, 401, 403, 409, 415}
 	f.Fuzz(func(t *testing.T, headerLines string, body []byte) {
 		header := readHeader(headerLines)
 		for name, v := range map[string]upstream.RequestValidator{
