@@ -190,6 +190,15 @@ func ExampleEventHandler_Parse() {
 	// ce-hub 400
 }
 
+// A host that parses requests itself answers refused ones with their status.
+func ExampleStatusCode() {
+	h := upstream.NewEventHandler(newValidator(), &upstream.Options{Logger: quiet})
+	r := upstreamtest.NewRequest(upstreamtest.Event{}, upstreamtest.ForeignOrigin)
+	_, err := h.Parse(context.Background(), r.Header, nil)
+	fmt.Println(upstream.StatusCode(err))
+	// Output: 403
+}
+
 func ExampleEventHandler_HandleUserEvent() {
 	h := upstream.NewEventHandler(newValidator(), nil)
 	h.HandleUserEvent("room.join", func(ctx context.Context, req *upstream.UserEventRequest) (*upstream.UserEventResponse, error) {
@@ -230,6 +239,27 @@ func ExampleTyped() {
 	// 400
 }
 
+// A handler of JSON that changes the connection's state as well.
+func ExampleUserEventRequest_Decode() {
+	type cart struct{ Items []string }
+	h := upstream.NewEventHandler(newValidator(), &upstream.Options{Logger: quiet})
+	h.HandleUserEvent("add", upstream.WithState(func(ctx context.Context, req *upstream.UserEventRequest, c *cart) (*upstream.UserEventResponse, error) {
+		var item string
+		if err := req.Decode(&item); err != nil {
+			return nil, err
+		}
+		c.Items = append(c.Items, item)
+		return upstream.JSON(len(c.Items))
+	}))
+	add := upstreamtest.Event{Type: upstreamtest.UserEventType("add"), Data: upstreamtest.JSON("tea")}
+	show(h, add)
+	add.Data = upstreamtest.JSON(42)
+	show(h, add)
+	// Output:
+	// 200 1
+	// 400
+}
+
 func ExampleWithState() {
 	type visit struct {
 		Messages int `json:"messages"`
@@ -260,6 +290,17 @@ func ExampleConnectResponse_SetState() {
 	h.ServeHTTP(rec, upstreamtest.NewRequest(upstreamtest.Event{Type: upstreamtest.TypeConnect}))
 	fmt.Println(rec.Code, rec.Header().Get("ce-connectionState"))
 	// Output: 204 eyJrZXkiOiJhIn0=
+}
+
+// A state in a form of your own. The other SDKs cannot read it.
+func ExampleRawState() {
+	state, err := upstream.RawState("cart=42; step 2")
+	fmt.Println(state.Raw(), err)
+	_, err = upstream.RawState("two\nlines")
+	fmt.Println(err)
+	// Output:
+	// cart=42; step 2 <nil>
+	// upstream: connection state must be visible ASCII text without outer spaces
 }
 
 func ExampleStateOf() {

@@ -41,9 +41,10 @@ type Options struct {
 
 	// HandlerTimeout is how long a handler may take. Its context ends then,
 	// and if it does not return the request is answered with 503 all the
-	// same; what it returns later is dropped. 0 means no limit, and costs
-	// nothing; otherwise each handler runs on a goroutine of its own. The
-	// service waits 100 s. It does not reach into a [Background].
+	// same; what it returns later is not sent, but Duplicates keeps it for
+	// the service's next try. 0 means no limit, and costs nothing; otherwise
+	// each handler runs on a goroutine of its own. The service waits 100 s.
+	// It does not reach into a [Background].
 	HandlerTimeout time.Duration
 
 	// RejectUnhandled answers 404 to user events, group events and unknown

@@ -210,7 +210,7 @@ func (h *EventHandler) logLate(ctx context.Context, c *ConnectionContext, d time
 		level = slog.LevelError
 		attrs = append(attrs, slog.String(logStack, string(p.stack)))
 	}
-	h.log(ctx, level, c, "upstream: a handler ended after its request was answered; its result is dropped", attrs...)
+	h.log(ctx, level, c, "upstream: a handler ended after its request was answered; its result is not sent", attrs...)
 }
 
 // gaveUp reports whether err only says that the request behind ctx is gone.

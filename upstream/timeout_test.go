@@ -54,7 +54,7 @@ func TestHandlerTimeout(t *testing.T) {
 		late   string // what the log says later
 	}{
 		{"in time", ignore(limit - 1), 200, limit - 1, ""},
-		{"ignores its context", ignore(time.Minute), 503, limit, "its result is dropped"},
+		{"ignores its context", ignore(time.Minute), 503, limit, "its result is not sent"},
 		{"obeys its context", func(ctx context.Context, _ *upstream.UserEventRequest) (*upstream.UserEventResponse, error) {
 			<-ctx.Done()
 			if context.Cause(ctx) != upstream.ErrHandlerTimeout {
