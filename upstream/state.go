@@ -127,7 +127,7 @@ func (s State) object() ([]byte, error) {
 	if err != nil {
 		return nil, &stateError{"is not base64"}
 	}
-	object = bytes.TrimSpace(object)
+	object = bytes.Trim(object, " \t\r\n") // JSON's own white space, no other
 	if len(object) == 0 || object[0] != '{' || !json.Valid(object) {
 		return nil, &stateError{"is not a JSON object"}
 	}
