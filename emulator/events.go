@@ -1,0 +1,115 @@
+package emulator
+
+import (
+	"errors"
+
+	"github.com/gowebpubsub/webpubsub/emulator/internal/deliver"
+	"github.com/gowebpubsub/webpubsub/emulator/internal/protocol"
+	"github.com/gowebpubsub/webpubsub/internal/wire"
+)
+
+// userEvent asks the application and passes its answer on to the client.
+func (s *session) userEvent(r protocol.Event) *protocol.Error {
+	config := s.hub.config()
+	event := s.events.NewEvent(wire.KindUser, r.Name)
+	event.ContentType, event.Body, event.Metadata = contentTypeOf(r.Data.Type), r.Data.Bytes, r.Metadata
+	answer, err := s.hub.server.sender.Send(s.ctx, config.handlers, event)
+	if err != nil {
+		s.eventFailed(err, config.closeOnFailure)
+		return internalError()
+	}
+	if m, ok := answer.Message(); ok {
+		s.send(protocol.NewEncoded(protocol.DataMessage{
+			Data:     protocol.Data{Type: m.DataType, Bytes: m.Bytes},
+			Metadata: m.Metadata,
+		}), 0)
+	}
+	return nil
+}
+
+// eventFailed ends the connection of a simple client, which cannot be told
+// otherwise, and of any that the settings want to lose. The sender has logged
+// why.
+func (s *session) eventFailed(err error, closeOnFailure bool) {
+	if s.ctx.Err() != nil || s.codec.Name() != "" && !closeOnFailure {
+		return
+	}
+	if _, ok := errors.AsType[*deliver.NoHandlerError](err); ok {
+		s.end(endNoHandler)
+		return
+	}
+	s.end(endEventFailed)
+}
+
+// contentTypeOf returns the content type of a client's data.
+func contentTypeOf(dataType string) string {
+	switch dataType {
+	case wire.DataText:
+		return wire.ContentTypeText
+	case wire.DataJSON:
+		return wire.MediaJSON
+	case wire.DataProtobuf:
+		return wire.MediaProtobuf
+	case wire.DataBinary:
+		return wire.MediaBinary
+	}
+	return wire.ContentTypeText
+}
+
+// maxWaitingNotices is how many notices about one connection wait for the
+// handler. Those beyond are lost, and the log says so.
+const maxWaitingNotices = 1000
+
+// notify tells the application something about the session, in order and
+// without waiting for it. Notices survive the session.
+func (s *session) notify(event *deliver.Event) {
+	handlers := s.hub.config().handlers
+	added := s.notices.add(maxWaitingNotices, func() { s.hub.server.tell(handlers, event) })
+	if !added {
+		s.hub.server.logger.Error("a notice is lost: the handler does not keep up",
+			"hub", s.hub.name, "connection", s.id, "event", event.Kind.String())
+	}
+}
+
+// tell delivers a notice. The sender logs what goes wrong, and nobody else is
+// to know.
+func (s *Server) tell(handlers *deliver.Handlers, event *deliver.Event) {
+	_, _ = s.sender.Send(s.life, handlers, event)
+}
+
+func (s *session) groupJoined(group string) { s.groupEvent(wire.KindGroupJoined, group) }
+func (s *session) groupLeft(group string)   { s.groupEvent(wire.KindGroupLeft, group) }
+
+func (s *session) groupEvent(kind wire.Kind, group string) {
+	if s.hub.config().handlers.Takes(kind, group) {
+		event := s.events.NewEvent(kind, "")
+		event.Group = group
+		s.notify(event)
+	}
+}
+
+func (s *session) notifyConnected() {
+	if s.hub.config().handlers.Takes(wire.KindConnected, "") {
+		s.notify(s.events.NewEvent(wire.KindConnected, ""))
+	}
+}
+
+func (s *session) notifyDisconnected(reason string) {
+	if event := disconnectedEvent(s.hub, s.events, reason); event != nil {
+		s.notify(event)
+	}
+}
+
+// disconnectedEvent returns nil when no handler takes it.
+func disconnectedEvent(h *hub, c *deliver.Connection, reason string) *deliver.Event {
+	if !h.config().handlers.Takes(wire.KindDisconnected, "") {
+		return nil
+	}
+	event := c.NewEvent(wire.KindDisconnected, "")
+	body := wire.DisconnectedBody{}
+	if reason != "" {
+		body.Reason = &reason
+	}
+	event.Body, _ = wire.Marshal(body) // a string can be marshalled
+	return event
+}

@@ -1,0 +1,338 @@
+// Package deliver sends the events of a hub to the handlers of the application,
+// as the service does: it asks for consent first, signs, tries again, keeps the
+// state and the cookies of each connection, and judges the answers.
+//
+// The facts come from the CloudEvents reference of Azure Web PubSub
+// (reference-cloud-events and its MQTT counterpart on learn.microsoft.com), and
+// where that is silent, as it is about all times and limits, from Microsoft's
+// emulator, which copies the service.
+//
+// Every error of this package that an application can mend is a type with a
+// text of one line that says what happened and a [Hinter] that says what to do.
+// Neither shows a body, a signature, a cookie or the value of a query
+// parameter.
+package deliver
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gowebpubsub/webpubsub/internal/wire"
+)
+
+// Defaults of [Options], those of Microsoft's emulator where it has them.
+const (
+	DefaultOrigin           = "localhost"
+	DefaultTimeout          = 100 * time.Second
+	DefaultBodyTimeout      = 100 * time.Second
+	DefaultHandshakeTimeout = 10 * time.Second
+	DefaultHandshakeRefresh = 60 * time.Second
+	DefaultMinBackoff       = time.Second
+	DefaultMaxBackoff       = 60 * time.Second
+)
+
+// DefaultRetryDelays returns how long the service waits before the second, the
+// third and the fourth attempt.
+func DefaultRetryDelays() []time.Duration {
+	return []time.Duration{time.Second, 3 * time.Second, 5 * time.Second}
+}
+
+// Options configure a [Sender]. The zero value of every field is its default.
+type Options struct {
+	// Origin is the host of the service, which handlers are told and have to
+	// allow. A port is left out, as the service's hosts have none. Default:
+	// [DefaultOrigin].
+	Origin string
+
+	// Keys are the access keys that sign events, the primary one first. Without
+	// any, events carry no signature, as those of a resource whose access keys
+	// are turned off.
+	Keys []string
+
+	// RootCAs are the certificate authorities that https handlers may have.
+	// Default: those of the system.
+	RootCAs *x509.CertPool
+
+	// Transport carries requests to handlers outside of this process. It must
+	// follow no redirect. Default: one of the Sender's own, with the proxy of
+	// the environment and RootCAs.
+	Transport http.RoundTripper
+
+	// Timeout limits the time from the first attempt to deliver an event until
+	// the headers of the last answer, with the pauses between the attempts.
+	// Default: [DefaultTimeout].
+	Timeout time.Duration
+
+	// BodyTimeout limits the time that the body of the answer takes after
+	// that. Default: [DefaultBodyTimeout].
+	BodyTimeout time.Duration
+
+	// RetryDelays are the pauses before further attempts, after 408, 5xx and
+	// network errors. Nil means [DefaultRetryDelays]; an empty list means one
+	// attempt.
+	RetryDelays []time.Duration
+
+	// HandshakeTimeout is Timeout for each request of the handshake. Default:
+	// [DefaultHandshakeTimeout].
+	HandshakeTimeout time.Duration
+
+	// HandshakeRefresh is how long consent is good without another question.
+	// Default: [DefaultHandshakeRefresh].
+	HandshakeRefresh time.Duration
+
+	// MinBackoff is the pause after a failed handshake. It doubles with each
+	// further failure up to MaxBackoff. Default: [DefaultMinBackoff] and
+	// [DefaultMaxBackoff].
+	MinBackoff time.Duration
+	MaxBackoff time.Duration
+
+	// Logger gets a line for each event and for each change of consent: at
+	// level debug when all is well and warn otherwise, and error with a stack
+	// for the panic of a handler in this process. Nil means [slog.Default].
+	Logger *slog.Logger
+
+	// Observe is called once for each event, after its answer, and once for
+	// each change of a handler's consent. It must be safe for concurrent use.
+	Observe func(Report)
+}
+
+// A Sender delivers events. It is safe for concurrent use.
+type Sender struct {
+	opts      Options
+	transport http.RoundTripper
+	own       *http.Transport // transport, unless the options bring one
+
+	life context.Context // of the checks for consent
+	end  context.CancelCauseFunc
+
+	mu       sync.Mutex // guards what follows
+	closed   bool
+	consents map[consentKey]*consent
+	checks   sync.WaitGroup // Add only while closed is false
+}
+
+// ErrShutdown is why a Sender that was shut down does not ask a handler for
+// consent.
+var ErrShutdown = errors.New("deliver: the service is shutting down")
+
+// New returns a Sender. A nil options is the same as a zero Options. It panics
+// when the origin is no host. Shut it down in the end.
+func New(options *Options) *Sender {
+	var opts Options
+	if options != nil {
+		opts = *options
+	}
+	origin := wire.OriginHost(cmp.Or(opts.Origin, DefaultOrigin))
+	if origin == "" {
+		panic("deliver: the origin is not the name of a host")
+	}
+	opts.Origin = origin
+	opts.Keys = slices.DeleteFunc(slices.Clone(opts.Keys), func(key string) bool { return key == "" })
+	opts.Timeout = cmp.Or(opts.Timeout, DefaultTimeout)
+	opts.BodyTimeout = cmp.Or(opts.BodyTimeout, DefaultBodyTimeout)
+	if opts.RetryDelays == nil {
+		opts.RetryDelays = DefaultRetryDelays()
+	}
+	opts.RetryDelays = slices.Clone(opts.RetryDelays)
+	opts.HandshakeTimeout = cmp.Or(opts.HandshakeTimeout, DefaultHandshakeTimeout)
+	opts.HandshakeRefresh = cmp.Or(opts.HandshakeRefresh, DefaultHandshakeRefresh)
+	opts.MinBackoff = cmp.Or(opts.MinBackoff, DefaultMinBackoff)
+	opts.MaxBackoff = max(cmp.Or(opts.MaxBackoff, DefaultMaxBackoff), opts.MinBackoff)
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	s := &Sender{opts: opts, transport: opts.Transport, consents: map[consentKey]*consent{}}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	if s.transport == nil {
+		s.own = newTransport(opts.RootCAs)
+		s.transport = s.own
+	}
+	return s
+}
+
+// newTransport returns a transport that asks for no compression, as the service
+// asks for none: the cap on answers then counts the bytes that travel.
+func newTransport(roots *x509.CertPool) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment, // which leaves the loopback out
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: roots},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    100,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 1 << 20,
+	}
+}
+
+// Shutdown ends the checks for consent that run in the background and waits for
+// them, or for the end of the context, whose error it then returns. Events that
+// are on their way go on, and further ones are sent where there is consent
+// already. It may be called more than once.
+func (s *Sender) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end(ErrShutdown)
+	ended := make(chan struct{})
+	go func() {
+		s.checks.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.own != nil {
+		s.own.CloseIdleConnections()
+	}
+	return nil
+}
+
+// Send delivers an event to the first of the handlers that takes it and returns
+// the answer, or an error of this package: the event failed then.
+//
+// Of a blocking event it takes the connection state out of a good answer, and
+// of any event the cookies. The end of the context gives the event up; for
+// events that are to survive the client, pass a context that does.
+func (s *Sender) Send(ctx context.Context, handlers *Handlers, e *Event) (*Answer, error) {
+	start := time.Now()
+	h := handlers.match(e)
+	if h == nil {
+		err := &NoHandlerError{Hub: e.conn.Hub, Kind: e.Kind, Name: e.subject(), Takes: handlers.describe()}
+		if e.Kind == wire.KindUser { // of the others, most are not taken
+			s.report(e.report(), start, err)
+		}
+		return nil, err
+	}
+	d := &delivery{sender: s, handler: h, event: e}
+	answer, err := d.run(ctx)
+	r := e.report()
+	r.URL, r.Status, r.Attempts = d.display, d.status, d.attempts
+	s.report(r, start, err)
+	return answer, err
+}
+
+// A delivery is an event on its way to one handler.
+type delivery struct {
+	sender  *Sender
+	handler *handler
+	event   *Event
+
+	display  string // the URL, fit to be shown
+	attempts int
+	status   int
+}
+
+func (d *delivery) run(ctx context.Context) (*Answer, error) {
+	s, e := d.sender, d.event
+	url, err := d.handler.url(e.conn.Hub, e.eventName())
+	if err != nil {
+		return nil, err
+	}
+	d.display = display(url)
+	header, err := e.header(s.opts.Origin, s.opts.Keys)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.consent(ctx, d.handler, e.conn.Hub); err != nil {
+		return nil, err
+	}
+	e.conn.addCookies(url, header)
+	x := &exchange{
+		transport: d.handler.transport(s), method: http.MethodPost, url: url, header: header, body: e.body(),
+		limit: s.opts.Timeout, wantBody: true,
+	}
+	reply, err := s.exchange(ctx, x)
+	d.attempts = x.attempts
+	if err != nil {
+		return nil, err
+	}
+	d.status = reply.status
+	answer := &Answer{Status: reply.status, Header: reply.header, Body: reply.body}
+	if reply.status/100 != 2 {
+		return nil, newStatusError(x, e, s.opts.Origin, answer)
+	}
+	if err := answer.read(e); err != nil {
+		err.URL = d.display
+		return nil, err
+	}
+	e.conn.keep(e.Kind, url, reply.header)
+	return answer, nil
+}
+
+// transport returns what carries requests to the handler.
+func (h *handler) transport(s *Sender) http.RoundTripper {
+	if h.inProcess != nil {
+		return h.inProcess
+	}
+	return s.transport
+}
+
+// A Report tells what became of an event, or that the consent of a handler
+// changed. It holds nothing that must not be shown.
+type Report struct {
+	// Handshake is set for a change of consent. Of the fields below it has
+	// URL, Status, Attempts, Duration and Err.
+	Handshake bool
+
+	Hub          string
+	Type         string // the ce-type
+	Event        string // the ce-eventName
+	ConnectionID string
+	UserID       string
+
+	URL      string // of the handler, without user and without the values of its query
+	Status   int    // of the last answer, 0 without any
+	Attempts int    // 0 for an event that was not sent
+	Start    time.Time
+	Duration time.Duration
+	Err      error // nil if all went well
+}
+
+func (s *Sender) report(r Report, start time.Time, err error) {
+	r.Start, r.Duration, r.Err = start, time.Since(start), err
+	s.log(r)
+	if s.opts.Observe != nil {
+		s.opts.Observe(r)
+	}
+}
+
+func (s *Sender) log(r Report) {
+	attrs := make([]slog.Attr, 0, 10)
+	text := "event delivered"
+	if r.Err != nil {
+		text = "event failed"
+	}
+	if r.Handshake {
+		text = "handler consents to events"
+		if r.Err != nil {
+			text = "handler does not consent to events"
+		}
+	} else {
+		attrs = append(attrs, slog.String("hub", r.Hub), slog.String("event", r.Event),
+			slog.String("connection_id", r.ConnectionID), slog.String("user_id", r.UserID))
+	}
+	attrs = append(attrs, slog.String("url", r.URL), slog.Int("status", r.Status),
+		slog.Int("attempts", r.Attempts), slog.Duration("duration", r.Duration))
+	level := slog.LevelDebug
+	if r.Err != nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.Any("err", r.Err))
+		if hinter, ok := errors.AsType[Hinter](r.Err); ok {
+			attrs = append(attrs, slog.String("hint", hinter.Hint()))
+		}
+	}
+	s.opts.Logger.LogAttrs(context.Background(), level, text, attrs...)
+}

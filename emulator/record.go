@@ -1,0 +1,113 @@
+package emulator
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gowebpubsub/webpubsub/emulator/internal/deliver"
+)
+
+// A Record tells of one thing that happened in the service. It shows names and
+// outcomes, and never a token, a key or a payload.
+type Record struct {
+	Kind RecordKind
+	Time time.Time // when it was over
+
+	Hub          string // in lower case; empty in a Consent, and when it is not known
+	ConnectionID string
+	UserID       string
+	Subprotocol  string // of Opened; empty for a simple client
+
+	Event    string // of Delivered: "connect", "connected", "message" …
+	URL      string // of the handler, without the values of its query
+	Status   int    // that the handler answered or, of Refused, that the client got; 0 for none
+	Attempts int    // how often an event was sent
+	Duration time.Duration
+
+	Reason string // of Closed: the service's word for it, like "Normal" or "SlowClient"
+	Err    error  // why an event was not delivered, a client refused or consent not given
+	Hint   string // what to do about Err; may be empty
+}
+
+// A RecordKind says what a [Record] tells of.
+type RecordKind int
+
+// The kinds of records.
+const (
+	Opened    RecordKind = iota + 1 // a client is connected
+	Recovered                       // a client of a reliable protocol is back
+	Closed                          // a connection has ended for good
+	Refused                         // a client was not admitted
+	Delivered                       // an event was sent to a handler, or should have been
+	Consent                         // a handler agreed to get events, or no longer does
+)
+
+// String returns the kind in one lower-case word.
+func (k RecordKind) String() string {
+	switch k {
+	case Opened:
+		return "opened"
+	case Recovered:
+		return "recovered"
+	case Closed:
+		return "closed"
+	case Refused:
+		return "refused"
+	case Delivered:
+		return "delivered"
+	case Consent:
+		return "consent"
+	}
+	return "unknown"
+}
+
+func (s *Server) record(r Record) {
+	if s.observe != nil {
+		r.Time = time.Now()
+		s.observe(r)
+	}
+}
+
+// admitted is called when a session has got its WebSocket.
+func (s *Server) admitted(session *session, kind RecordKind) {
+	s.logger.Debug("client connected", "hub", session.hub.name, "connection", session.id, "user", session.userID, "how", kind)
+	s.record(Record{Kind: kind, Hub: session.hub.name, ConnectionID: session.id, UserID: session.userID, Subprotocol: session.codec.Name()})
+}
+
+// closed is called when a session has ended.
+func (s *Server) closed(session *session, e ending) {
+	s.logger.Debug("client gone", "hub", session.hub.name, "connection", session.id, "user", session.userID, "category", e.category, "reason", e.reason)
+	s.record(Record{
+		Kind: Closed, Hub: session.hub.name, ConnectionID: session.id, UserID: session.userID,
+		Duration: time.Since(session.opened), Reason: e.category,
+	})
+	s.leaveHub(session.hub)
+}
+
+// refused is called when a client does not get a WebSocket.
+func (s *Server) refused(r *http.Request, why *refusal) {
+	hub, _ := hubOf(r.URL)
+	hint := hintOf(why)
+	s.logger.Warn("client refused", "hub", hub, "path", r.URL.Path, "status", why.status, "reason", why.Error(), "hint", hint)
+	s.record(Record{Kind: Refused, Hub: hub, Status: why.status, Err: why, Hint: hint})
+}
+
+// delivered is called by the sender of events.
+func (s *Server) delivered(r deliver.Report) {
+	kind := Delivered
+	if r.Handshake {
+		kind = Consent
+	}
+	s.record(Record{
+		Kind: kind, Hub: r.Hub, ConnectionID: r.ConnectionID, UserID: r.UserID, Event: r.Event,
+		URL: r.URL, Status: r.Status, Attempts: r.Attempts, Duration: r.Duration, Err: r.Err, Hint: hintOf(r.Err),
+	})
+}
+
+func hintOf(err error) string {
+	if hinter, ok := errors.AsType[deliver.Hinter](err); ok {
+		return hinter.Hint()
+	}
+	return ""
+}

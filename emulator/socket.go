@@ -1,0 +1,94 @@
+package emulator
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The buffers of an upgraded connection. net/http's have 4 KiB each, which is
+// most of what an idle connection would cost.
+const (
+	readBuffer  = 1 << 10
+	writeBuffer = 128 // control frames fit; for the rest see socket
+	batchBuffer = 32 << 10
+)
+
+// A socket is the network connection below a WebSocket. Between batch and
+// flush it collects what is written, so that the frames of a batch leave in one
+// system call.
+type socket struct {
+	net.Conn
+
+	mu    sync.Mutex // guards batch
+	batch *[]byte    // nil outside of a batch
+}
+
+var batches = sync.Pool{New: func() any { return new(make([]byte, 0, batchBuffer)) }}
+
+func (s *socket) startBatch() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batch = batches.Get().(*[]byte)
+}
+
+func (s *socket) endBatch() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.batch
+	s.batch = nil
+	var err error
+	if len(*batch) > 0 {
+		_, err = s.Conn.Write(*batch)
+	}
+	*batch = (*batch)[:0]
+	batches.Put(batch)
+	return err
+}
+
+// Write implements [net.Conn].
+func (s *socket) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.batch == nil {
+		return s.Conn.Write(p)
+	}
+	if len(*s.batch)+len(p) > batchBuffer {
+		if _, err := s.Conn.Write(*s.batch); err != nil {
+			return 0, err
+		}
+		*s.batch = (*s.batch)[:0]
+		if len(p) > batchBuffer {
+			return s.Conn.Write(p)
+		}
+	}
+	*s.batch = append(*s.batch, p...)
+	return len(p), nil
+}
+
+// A hijacker hands out a connection with small buffers and keeps its socket.
+type hijacker struct {
+	http.ResponseWriter
+	socket *socket
+}
+
+// Hijack implements [http.Hijacker]. What net/http has read of the client's
+// first frames moves to the new buffer.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	_ = conn.SetDeadline(time.Time{}) // those of the server were for the request
+	h.socket = &socket{Conn: conn}
+	early := rw.Reader.Buffered()
+	r := bufio.NewReaderSize(io.MultiReader(io.LimitReader(rw.Reader, int64(early)), conn), max(readBuffer, early))
+	if _, err := r.Peek(early); err != nil {
+		_ = conn.Close()
+		return nil, nil, err
+	}
+	return h.socket, bufio.NewReadWriter(r, bufio.NewWriterSize(h.socket, writeBuffer)), nil
+}
