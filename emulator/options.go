@@ -69,8 +69,9 @@ type Options struct {
 	// failed events and their reasons. If nil, [slog.Default].
 	Logger *slog.Logger
 
-	// Observe is called for everything that happens: see [Record]. It must be
-	// safe for concurrent use and must not wait.
+	// Observe is called for what happens to clients and events, see [Record],
+	// instead of a line in the log. It must be safe for concurrent use and must
+	// not wait.
 	Observe func(Record)
 }
 
@@ -174,7 +175,7 @@ func (o *Options) keys() access.Keys {
 	return keys
 }
 
-func (o *Options) delivery(origin string, observe func(deliver.Report)) *deliver.Options {
+func (o *Options) delivery(origin string) *deliver.Options {
 	d := &deliver.Options{
 		Origin:           origin,
 		Timeout:          o.Delivery.Timeout,
@@ -182,7 +183,6 @@ func (o *Options) delivery(origin string, observe func(deliver.Report)) *deliver
 		HandshakeTimeout: o.Delivery.HandshakeTimeout,
 		HandshakeRefresh: o.Delivery.HandshakeRefresh,
 		Logger:           o.Logger,
-		Observe:          observe,
 	}
 	if !o.DisableEventSignature {
 		d.Keys = o.keys()

@@ -1,7 +1,9 @@
 package emulator
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -62,22 +64,32 @@ func (k RecordKind) String() string {
 	return "unknown"
 }
 
+// record passes on what happened: to Observe, or else to the log.
 func (s *Server) record(r Record) {
 	if s.observe != nil {
 		r.Time = time.Now()
 		s.observe(r)
+		return
 	}
+	level := slog.LevelDebug
+	attrs := []slog.Attr{slog.String("hub", r.Hub), slog.String("connection", r.ConnectionID), slog.String("user", r.UserID)}
+	switch r.Kind {
+	case Closed:
+		attrs = append(attrs, slog.String("reason", r.Reason))
+	case Refused:
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.Int("status", r.Status), slog.Any("error", r.Err), slog.String("hint", r.Hint))
+	}
+	s.logger.LogAttrs(context.Background(), level, "client "+r.Kind.String(), attrs...)
 }
 
 // admitted is called when a session has got its WebSocket.
 func (s *Server) admitted(session *session, kind RecordKind) {
-	s.logger.Debug("client connected", "hub", session.hub.name, "connection", session.id, "user", session.userID, "how", kind)
 	s.record(Record{Kind: kind, Hub: session.hub.name, ConnectionID: session.id, UserID: session.userID, Subprotocol: session.codec.Name()})
 }
 
 // closed is called when a session has ended.
 func (s *Server) closed(session *session, e ending) {
-	s.logger.Debug("client gone", "hub", session.hub.name, "connection", session.id, "user", session.userID, "category", e.category, "reason", e.reason)
 	s.record(Record{
 		Kind: Closed, Hub: session.hub.name, ConnectionID: session.id, UserID: session.userID,
 		Duration: time.Since(session.opened), Reason: e.category,
@@ -88,12 +100,10 @@ func (s *Server) closed(session *session, e ending) {
 // refused is called when a client does not get a WebSocket.
 func (s *Server) refused(r *http.Request, why *refusal) {
 	hub, _ := hubOf(r.URL)
-	hint := hintOf(why)
-	s.logger.Warn("client refused", "hub", hub, "path", r.URL.Path, "status", why.status, "reason", why.Error(), "hint", hint)
-	s.record(Record{Kind: Refused, Hub: hub, Status: why.status, Err: why, Hint: hint})
+	s.record(Record{Kind: Refused, Hub: hub, Status: why.status, Err: why, Hint: hintOf(why)})
 }
 
-// delivered is called by the sender of events.
+// delivered is called by the sender of events when there is an Observe.
 func (s *Server) delivered(r deliver.Report) {
 	kind := Delivered
 	if r.Handshake {

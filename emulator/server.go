@@ -76,7 +76,11 @@ func New(options *Options) (*Server, error) {
 	if err := s.Apply(opts.Settings); err != nil {
 		return nil, err
 	}
-	s.sender = deliver.New(opts.delivery(endpoint.Hostname(), s.delivered))
+	delivery := opts.delivery(endpoint.Hostname())
+	if s.observe != nil {
+		delivery.Observe = s.delivered
+	}
+	s.sender = deliver.New(delivery)
 	api := rest.New(&rest.Options{
 		Broker:       s.broker,
 		Authorize:    func(r *http.Request) error { return s.keys.VerifyREST(bearer(r.Header), s.hosts(r), r.URL) },

@@ -95,13 +95,14 @@ type Options struct {
 	MinBackoff time.Duration
 	MaxBackoff time.Duration
 
-	// Logger gets a line for each event and for each change of consent: at
-	// level debug when all is well and warn otherwise, and error with a stack
-	// for the panic of a handler in this process. Nil means [slog.Default].
+	// Logger gets a line for each event and for each change of consent unless
+	// there is an Observe: at level debug when all is well and warn otherwise.
+	// It also gets the panics of handlers in this process, with their stack, at
+	// level error. Nil means [slog.Default].
 	Logger *slog.Logger
 
 	// Observe is called once for each event, after its answer, and once for
-	// each change of a handler's consent. It must be safe for concurrent use.
+	// each change of a handler's consent, instead of a line in the log. It must be safe for concurrent use.
 	Observe func(Report)
 }
 
@@ -122,7 +123,7 @@ type Sender struct {
 
 // ErrShutdown is why a Sender that was shut down does not ask a handler for
 // consent.
-var ErrShutdown = errors.New("deliver: the service is shutting down")
+var ErrShutdown = errors.New("the service is shutting down")
 
 // New returns a Sender. A nil options is the same as a zero Options. It panics
 // when the origin is no host. Shut it down in the end.
@@ -303,10 +304,11 @@ type Report struct {
 
 func (s *Sender) report(r Report, start time.Time, err error) {
 	r.Start, r.Duration, r.Err = start, time.Since(start), err
-	s.log(r)
 	if s.opts.Observe != nil {
 		s.opts.Observe(r)
+		return
 	}
+	s.log(r)
 }
 
 func (s *Sender) log(r Report) {

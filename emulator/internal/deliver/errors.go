@@ -88,8 +88,8 @@ type TimeoutError struct {
 	Limit    time.Duration
 	Body     bool // the headers of the answer came, and its body did not end
 	Attempts int
-	// Last is what the attempt before the last one came to, nil if there was
-	// none.
+	// Last is what the last attempt that ended in time came to, nil if none
+	// did.
 	Last error
 }
 
@@ -99,7 +99,7 @@ func (e *TimeoutError) Error() string {
 	}
 	text := fmt.Sprintf("%s did not answer within %v", e.URL, e.Limit)
 	if e.Last != nil {
-		text += fmt.Sprintf(", %d attempts included; before: %v", e.Attempts, e.Last)
+		text += fmt.Sprintf(" (%d attempts; before that: %v)", e.Attempts, e.Last)
 	}
 	return text
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The parameters of a URL template.
@@ -42,6 +43,12 @@ func checkTemplate(template string) error {
 	if err := checkParameters(rest); err != nil {
 		return err
 	}
+	// Package url would escape such characters, and forget the escapes of the
+	// parameters on the way.
+	if i := strings.IndexFunc(rest[len(authority):], notInURL); i >= 0 {
+		char, _ := utf8.DecodeRuneInString(rest[len(authority)+i:])
+		return fmt.Errorf("has %q in it, which a URL cannot hold: write %s", char, escape(string(char)))
+	}
 	// x is no hexadecimal digit: a parameter that would complete an escape
 	// sequence does not get through.
 	u, err := url.Parse(strings.NewReplacer(paramHub, "x", paramEvent, "x").Replace(template))
@@ -58,6 +65,12 @@ func checkTemplate(template string) error {
 	return nil
 }
 
+// notInURL reports whether a character has no place behind the host of a URL
+// (RFC 3986, appendix A). Braces are looked at before.
+func notInURL(c rune) bool {
+	return c <= ' ' || c >= 0x7f || strings.ContainsRune("\"<>\\^`|", c)
+}
+
 // checkParameters reports braces that belong to no known parameter.
 func checkParameters(text string) error {
 	text = strings.NewReplacer(paramHub, "", paramEvent, "").Replace(text)
@@ -66,7 +79,7 @@ func checkParameters(text string) error {
 		return nil
 	}
 	if name, _, closed := strings.Cut(text[open+1:], "}"); text[open] == '{' && closed {
-		return fmt.Errorf("has the parameter {%s}, want {hub} and {event}", name)
+		return fmt.Errorf("has the parameter %q, want {hub} and {event}", "{"+name+"}")
 	}
 	return errors.New("has a brace without its other half, want {hub} and {event}")
 }
