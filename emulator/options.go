@@ -45,8 +45,8 @@ type Options struct {
 	// does whose access keys are turned off.
 	DisableEventSignature bool
 
-	// AllowedHosts are names under which the service may be asked besides its
-	// Endpoint, localhost and loopback addresses. A page that makes a name of
+	// AllowedHosts are names under which the service may be asked besides that
+	// of its Endpoint, localhost and IP addresses. A page that makes a name of
 	// its own resolve to this machine is refused by this. "*" allows all.
 	AllowedHosts []string
 

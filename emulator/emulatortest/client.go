@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,12 +45,15 @@ const maxFrame = 32 << 20
 // A Client is one WebSocket client of a test. Whatever goes wrong fails the
 // test.
 type Client struct {
-	t      testing.TB
-	ws     *websocket.Conn
-	frames chan frame
+	t  testing.TB
+	ws *websocket.Conn
 
 	connectionID      string
 	reconnectionToken string
+
+	arrived chan struct{} // has an element after each change of frames
+	mu      sync.Mutex    // guards frames
+	frames  []frame
 }
 
 type frame struct {
@@ -98,7 +102,7 @@ func (s *Service) TryConnect(hub string, options *ConnectOptions) (*Client, *htt
 		return nil, resp, err
 	}
 	ws.SetReadLimit(maxFrame)
-	c := &Client{t: s.t, ws: ws, frames: make(chan frame, 1<<16)}
+	c := &Client{t: s.t, ws: ws, arrived: make(chan struct{}, 1)}
 	go c.read()
 	s.t.Cleanup(func() { _ = ws.CloseNow() })
 	if strings.HasSuffix(ws.Subprotocol(), ".webpubsub.azure.v1") {
@@ -121,7 +125,13 @@ func (c *Client) greet() {
 func (c *Client) read() {
 	for {
 		_, payload, err := c.ws.Read(context.Background())
-		c.frames <- frame{string(payload), err}
+		c.mu.Lock()
+		c.frames = append(c.frames, frame{string(payload), err})
+		c.mu.Unlock()
+		select {
+		case c.arrived <- struct{}{}:
+		default:
+		}
 		if err != nil {
 			return
 		}
@@ -183,13 +193,29 @@ func (c *Client) ReceiveClose() (code int, reason string) {
 
 func (c *Client) next() frame {
 	c.t.Helper()
-	select {
-	case f := <-c.frames:
-		return f
-	case <-time.After(receiveTime):
-		c.t.Fatalf("emulatortest: nothing was received in %v", receiveTime)
-		return frame{}
+	late := time.NewTimer(receiveTime)
+	defer late.Stop()
+	for {
+		if f, ok := c.take(); ok {
+			return f
+		}
+		select {
+		case <-c.arrived:
+		case <-late.C:
+			c.t.Fatalf("emulatortest: nothing was received in %v", receiveTime)
+		}
 	}
+}
+
+// take takes a frame that has arrived.
+func (c *Client) take() (f frame, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.frames) == 0 {
+		return frame{}, false
+	}
+	f, c.frames = c.frames[0], c.frames[1:]
+	return f, true
 }
 
 // Close ends the connection with a closing handshake.

@@ -120,6 +120,7 @@ func (h *handler) setURL(setting Handler) error {
 		h.template = cmp.Or(h.template, InProcessURL)
 		h.inProcess = &inProcess{handler: setting.InProcess}
 	}
+	h.template = parameters.ReplaceAllStringFunc(h.template, strings.ToLower)
 	return checkTemplate(h.template)
 }
 
@@ -168,8 +169,10 @@ func (h *handler) setUserEvents(pattern string) error {
 	}
 	h.user = make(map[string]bool)
 	for name := range strings.SplitSeq(pattern, ",") {
-		name = strings.TrimSpace(name)
-		if name == "" || strings.Contains(name, "*") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue // as in "a,b,"
+		}
+		if strings.Contains(name, "*") {
 			return fmt.Errorf("is %q, want * for all user events or their names with commas between them", pattern)
 		}
 		h.user[strings.ToLower(name)] = true

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -15,6 +16,10 @@ const (
 	paramHub   = "{hub}"
 	paramEvent = "{event}"
 )
+
+// parameters are those of a template in any case, as Microsoft's emulator takes
+// them.
+var parameters = regexp.MustCompile(`(?i)\{(hub|event)\}`)
 
 // checkTemplate reports what is wrong with a URL template. What it accepts is
 // still a URL with the same host when [handler.url] has replaced the

@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -74,6 +75,9 @@ func New(options *Options) (*Guard, error) {
 		if entry == "*" {
 			g.anyHost = true
 			continue
+		}
+		if addr, err := netip.ParseAddr(entry); err == nil && addr.Zone() == "" {
+			continue // allowed anyway; IPv6 without brackets, too
 		}
 		a, ok := parseAuthority(entry)
 		if !ok || a.port != 0 {

@@ -43,7 +43,7 @@ func check(t *testing.T, what string, got error, want string) {
 
 func TestHost(t *testing.T) {
 	plain := newGuard(t, nil)
-	named := newGuard(t, &guard.Options{AllowedHosts: []string{"Emulator.Test", "web_1", "3f2a9c"}})
+	named := newGuard(t, &guard.Options{AllowedHosts: []string{"Emulator.Test", "web_1", "3f2a9c", "::1", "[::1]", "10.0.0.1"}})
 	any := newGuard(t, &guard.Options{AllowedHosts: []string{"*"}})
 	const no, bad = "--allow-host", "names no host"
 	tests := []struct {
@@ -242,7 +242,7 @@ func TestSite(t *testing.T) {
 }
 
 func TestNewErrors(t *testing.T) {
-	for _, host := range []string{"", "localhost:8080", "http://localhost", "*.example", "a b", "::1"} {
+	for _, host := range []string{"", "localhost:8080", "http://localhost", "*.example", "a b", "::1%eth0", "[::1"} {
 		if _, err := guard.New(&guard.Options{AllowedHosts: []string{host}}); err == nil {
 			t.Errorf("host %q is accepted, want an error", host)
 		}
