@@ -81,12 +81,14 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) error {
 	if !websocketRequested(r) {
 		return &refusal{status: http.StatusBadRequest, text: "This is the address of WebSocket clients: expected a GET request with the headers of a WebSocket handshake."}
 	}
-	h, err := s.enterHub(name)
+	query := r.URL.Query()
+	recovers := query.Has("awps_connection_id") && query.Has("awps_reconnection_token")
+	h, err := s.enterHub(name, recovers)
 	if err != nil {
 		return err
 	}
-	u := &upgrade{server: s, w: w, r: r, hub: h, query: r.URL.Query(), offered: offeredSubprotocols(r.Header)}
-	if u.query.Has("awps_connection_id") && u.query.Has("awps_reconnection_token") {
+	u := &upgrade{server: s, w: w, r: r, hub: h, query: query, offered: offeredSubprotocols(r.Header)}
+	if recovers {
 		defer s.leaveHub(h)
 		return u.recover()
 	}
@@ -336,7 +338,7 @@ func (u *upgrade) open(c *conn) {
 	}
 	s := &session{
 		hub: u.hub, id: u.events.ID, userID: u.claims.UserID, codec: u.codec, events: u.events,
-		roles: allowed, opened: time.Now(),
+		roles: allowed, opened: time.Now(), turn: make(chan struct{}, 1),
 		userEvents: lane{tasks: &u.server.tasks}, notices: lane{tasks: &u.server.tasks},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())

@@ -155,6 +155,7 @@ func (c *conn) next() (batch []protocol.Frame, done bool) {
 
 func (c *conn) writeBatch(batch []protocol.Frame) error {
 	_ = c.socket.SetWriteDeadline(time.Now().Add(c.limits.WriteTimeout))
+	defer func() { _ = c.socket.SetWriteDeadline(time.Time{}) }() // pings follow at any time
 	c.socket.startBatch()
 	size := 0
 	var failed error

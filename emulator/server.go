@@ -186,14 +186,15 @@ func (s *Server) hosts(r *http.Request) []string {
 	return []string{s.endpoint.Host, r.Host}
 }
 
-// enterHub returns a hub for one more connection, and makes it for the first.
-func (s *Server) enterHub(name string) (*hub, error) {
+// enterHub returns a hub for one more connection, and makes it for the first. A
+// client that recovers has its place already.
+func (s *Server) enterHub(name string, recovers bool) (*hub, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
 		return nil, &refusal{status: http.StatusServiceUnavailable, text: "The service is shutting down."}
 	}
-	if s.connections >= s.limits.Connections {
+	if s.connections >= s.limits.Connections && !recovers {
 		return nil, &refusal{status: http.StatusTooManyRequests, text: "The service has as many connections as it may."}
 	}
 	h := s.hubs[name]

@@ -14,7 +14,7 @@ import (
 // A session is one connection in the service's sense: what has a connection id,
 // groups and permissions. With a reliable protocol it outlives its WebSocket.
 //
-// Locks are taken in the order hub.mu, session.mu, conn.mu.
+// Locks are taken in the order session.turn, hub.mu, session.mu, conn.mu.
 type session struct {
 	// static after construction
 	hub    *hub
@@ -32,6 +32,11 @@ type session struct {
 
 	userEvents lane // what the handler is asked, in the client's order
 	notices    lane // what the handler is told
+
+	// turn holds a value while a request is handled. It is no mutex, because
+	// events may wait for room, and who waits for a mutex holds up the clock of
+	// testing/synctest.
+	turn chan struct{}
 
 	mu        sync.Mutex // guards the fields below
 	ended     bool
@@ -62,6 +67,19 @@ func (s *session) run(c *conn) {
 			s.end(endBadFrame(err))
 			return
 		}
+		s.take(c, request)
+	}
+}
+
+// take handles a request, unless the client has another WebSocket by now: there
+// it repeats what was not acknowledged, which must not be carried out twice.
+func (s *session) take(c *conn, request protocol.Request) {
+	s.turn <- struct{}{}
+	defer func() { <-s.turn }()
+	s.mu.Lock()
+	current := s.transport == c
+	s.mu.Unlock()
+	if current {
 		s.handle(request)
 	}
 }
@@ -69,6 +87,7 @@ func (s *session) run(c *conn) {
 // lost is called when a WebSocket of the session has ended. A reliable session
 // waits for the client to come back.
 func (s *session) lost(c *conn, err error) {
+	defer func() { _ = c.ws.CloseNow() }() // or else it is never collected
 	end, recoverable := endOfTransport(err)
 	if s.unacked == nil || !recoverable {
 		s.mu.Lock()

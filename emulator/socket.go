@@ -23,21 +23,24 @@ const (
 type socket struct {
 	net.Conn
 
-	mu    sync.Mutex // guards batch
-	batch *[]byte    // nil outside of a batch
+	// lock holds a value while batch is in use. It is no mutex, because writing
+	// may take long, and who waits for a mutex holds up the clock of
+	// testing/synctest.
+	lock  chan struct{}
+	batch *[]byte // nil outside of a batch
 }
 
 var batches = sync.Pool{New: func() any { return new(make([]byte, 0, batchBuffer)) }}
 
 func (s *socket) startBatch() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock <- struct{}{}
+	defer func() { <-s.lock }()
 	s.batch = batches.Get().(*[]byte)
 }
 
 func (s *socket) endBatch() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock <- struct{}{}
+	defer func() { <-s.lock }()
 	batch := s.batch
 	s.batch = nil
 	var err error
@@ -51,8 +54,8 @@ func (s *socket) endBatch() error {
 
 // Write implements [net.Conn].
 func (s *socket) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.lock <- struct{}{}
+	defer func() { <-s.lock }()
 	if s.batch == nil {
 		return s.Conn.Write(p)
 	}
@@ -83,7 +86,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	_ = conn.SetDeadline(time.Time{}) // those of the server were for the request
-	h.socket = &socket{Conn: conn}
+	h.socket = &socket{Conn: conn, lock: make(chan struct{}, 1)}
 	early := rw.Reader.Buffered()
 	r := bufio.NewReaderSize(io.MultiReader(io.LimitReader(rw.Reader, int64(early)), conn), max(readBuffer, early))
 	if _, err := r.Peek(early); err != nil {
