@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,19 +25,27 @@ type conn struct {
 	socket *socket
 	limits Limits
 	tasks  *tasks
+	life   context.Context // of the server: its end ends closing handshakes
+	gone   chan struct{}   // closed when the session has no more use for it
 
-	reading atomic.Bool // whether pongs are noticed at the moment
-	keeper  *time.Timer // sends the next ping; nil without keep-alive
+	// of the reading goroutine and of the keeper
+	keeper   *time.Timer   // sends the next ping; nil without keep-alive
+	reading  atomic.Bool   // whether a pong would be noticed at the moment
+	progress atomic.Uint32 // changes whenever the reading goroutine does something
+
+	fault atomic.Pointer[ending] // why the service gave the connection up
 
 	mu      sync.Mutex // guards the fields below
 	queue   []protocol.Frame
-	pending int     // bytes in queue and in the batch that is being written
+	frames  int     // in queue, and being written
+	bytes   int     // of these frames
 	writing bool    // whether the writing goroutine lives
 	end     *ending // set once nothing more is to be queued
 }
 
 // read returns the next frame. Only the session's read loop calls it.
 func (c *conn) read() (protocol.Frame, error) {
+	c.progress.Add(1)
 	c.reading.Store(true)
 	defer c.reading.Store(false)
 	kind, r, err := c.ws.Reader(context.Background())
@@ -66,7 +75,7 @@ func (c *conn) send(f protocol.Frame) bool {
 	if c.end != nil {
 		return true
 	}
-	if len(c.queue) >= c.limits.QueuedMessages || c.pending+len(f.Payload) > c.limits.QueuedBytes {
+	if c.frames >= c.limits.QueuedMessages || c.bytes+len(f.Payload) > c.limits.QueuedBytes {
 		return false
 	}
 	c.push(f)
@@ -85,7 +94,8 @@ func (c *conn) replay(frames ...protocol.Frame) {
 // push queues a frame. c.mu is held.
 func (c *conn) push(f protocol.Frame) {
 	c.queue = append(c.queue, f)
-	c.pending += len(f.Payload)
+	c.frames++
+	c.bytes += len(f.Payload)
 	c.write()
 }
 
@@ -106,6 +116,7 @@ func (c *conn) close(e ending) {
 		return
 	}
 	c.end = &e
+	close(c.gone)
 	if !e.now {
 		c.write()
 		return
@@ -120,6 +131,7 @@ func (c *conn) abort() {
 	defer c.mu.Unlock()
 	if c.end == nil {
 		c.end = &ending{}
+		close(c.gone)
 	}
 	c.queue = nil
 	_ = c.socket.Close()
@@ -135,31 +147,38 @@ func (c *conn) writeLoop() {
 			return
 		}
 		if err := c.writeBatch(batch); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				c.fault.Store(&endStalled)
+			}
 			c.abort()
 		}
 	}
 }
 
-// next takes what is queued. With nothing queued the loop ends, and done says
-// whether the connection ends with it.
+// maxBatch is how many frames are written before others can be noticed as
+// written.
+const maxBatch = 64
+
+// next takes a batch of what is queued. With nothing queued the loop ends, and
+// done says whether the connection ends with it.
 func (c *conn) next() (batch []protocol.Frame, done bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	batch, c.queue = c.queue, nil
-	if len(batch) == 0 {
+	if len(c.queue) == 0 {
 		c.writing = false
-		done = c.end != nil && !c.end.now
+		c.queue = nil
+		return nil, c.end != nil && !c.end.now
 	}
-	return batch, done
+	n := min(len(c.queue), maxBatch)
+	batch, c.queue = c.queue[:n:n], c.queue[n:]
+	return batch, false
 }
 
 func (c *conn) writeBatch(batch []protocol.Frame) error {
-	_ = c.socket.SetWriteDeadline(time.Now().Add(c.limits.WriteTimeout))
-	defer func() { _ = c.socket.SetWriteDeadline(time.Time{}) }() // pings follow at any time
 	c.socket.startBatch()
 	size := 0
 	var failed error
-	for _, f := range batch {
+	for i, f := range batch {
 		kind := websocket.MessageText
 		if f.Binary {
 			kind = websocket.MessageBinary
@@ -168,19 +187,22 @@ func (c *conn) writeBatch(batch []protocol.Frame) error {
 			break
 		}
 		size += len(f.Payload)
+		batch[i] = protocol.Frame{} // the queue's array may live on
 	}
 	if err := c.socket.endBatch(); failed == nil {
 		failed = err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pending -= size
+	c.frames -= len(batch)
+	c.bytes -= size
 	return failed
 }
 
 // finish shakes hands with the client, for a few seconds at most.
 func (c *conn) finish() {
-	_ = c.socket.SetWriteDeadline(time.Now().Add(c.limits.WriteTimeout))
+	stop := context.AfterFunc(c.life, func() { _ = c.socket.Close() })
+	defer stop()
 	if c.end.code == 0 {
 		_ = c.ws.CloseNow()
 		return
@@ -188,28 +210,51 @@ func (c *conn) finish() {
 	_ = c.ws.Close(c.end.code, c.end.text)
 }
 
-// keepAlive sends a ping every interval until the connection is closed, and
-// aborts it when the pong does not come within another.
+// keepAlive sends a ping every interval until the connection is closed. It
+// aborts a connection on which nothing arrives for another interval, although
+// somebody is reading.
 func (c *conn) keepAlive(interval time.Duration) {
 	if interval <= 0 {
 		return
 	}
 	c.keeper = time.AfterFunc(math.MaxInt64, func() {
+		before := c.progress.Load()
 		ctx, cancel := context.WithTimeout(context.Background(), interval)
 		defer cancel()
 		err := c.ws.Ping(ctx)
-		if err == nil || errors.Is(err, context.DeadlineExceeded) && !c.reading.Load() {
-			c.keeper.Reset(interval)
+		busy := !c.reading.Load() || c.progress.Load() != before
+		if err != nil && !(errors.Is(err, context.DeadlineExceeded) && busy) {
+			c.fault.Store(&endSilent)
+			c.abort()
 			return
 		}
-		c.abort()
+		c.keeper.Reset(interval)
 	})
 	c.keeper.Reset(interval)
 }
 
-// stop ends what keepAlive began.
-func (c *conn) stop() {
+// dismiss closes a WebSocket that belongs to no session.
+func (c *conn) dismiss(e ending) {
+	c.close(e)
+	c.drain()
+	c.release()
+}
+
+// drain reads to the end of the connection: the client's half of the closing
+// handshake has to be read by somebody.
+func (c *conn) drain() {
+	for {
+		if _, err := c.read(); err != nil {
+			return
+		}
+	}
+}
+
+// release frees what the connection holds, once nobody reads from it any more.
+func (c *conn) release() {
 	if c.keeper != nil {
 		c.keeper.Stop()
 	}
+	c.abort()
+	_ = c.ws.CloseNow()
 }

@@ -56,53 +56,56 @@ func contentTypeOf(dataType string) string {
 	return wire.ContentTypeText
 }
 
-// maxWaitingNotices is how many notices about one connection wait for the
-// handler. Those beyond are lost, and the log says so.
-const maxWaitingNotices = 1000
-
-// notify tells the application something about the session, in order and
-// without waiting for it. Notices survive the session.
-func (s *session) notify(event *deliver.Event) {
-	handlers := s.hub.config().handlers
-	added := s.notices.add(maxWaitingNotices, func() { s.hub.server.tell(handlers, event) })
-	if !added {
-		s.hub.server.logger.Error("a notice is lost: the handler does not keep up",
-			"hub", s.hub.name, "connection", s.id, "event", event.Kind.String())
-	}
-}
-
 // tell delivers a notice. The sender logs what goes wrong, and nobody else is
-// to know.
+// to know. Notices survive their session.
 func (s *Server) tell(handlers *deliver.Handlers, event *deliver.Event) {
 	_, _ = s.sender.Send(s.life, handlers, event)
 }
+
+// maxWaitingNotices is how many events of one client may wait before those about
+// groups are lost.
+const maxWaitingNotices = 1000
 
 func (s *session) groupJoined(group string) { s.groupEvent(wire.KindGroupJoined, group) }
 func (s *session) groupLeft(group string)   { s.groupEvent(wire.KindGroupLeft, group) }
 
 func (s *session) groupEvent(kind wire.Kind, group string) {
-	if s.hub.config().handlers.Takes(kind, group) {
-		event := s.events.NewEvent(kind, "")
-		event.Group = group
-		s.notify(event)
+	handlers := s.hub.config().handlers
+	if !handlers.Takes(kind, group) {
+		return
+	}
+	event := s.events.NewEvent(kind, "")
+	event.Group = group
+	if !s.lane.tryAdd(maxWaitingNotices, func() { s.hub.server.tell(handlers, event) }) {
+		s.hub.server.lostNotices.Do(func() {
+			s.hub.server.logger.Error("events about groups are lost, because the handler does not keep up; this is logged once",
+				"hub", s.hub.name, "connection", s.id)
+		})
 	}
 }
 
 func (s *session) notifyConnected() {
-	if s.hub.config().handlers.Takes(wire.KindConnected, "") {
-		s.notify(s.events.NewEvent(wire.KindConnected, ""))
+	if handlers := s.hub.config().handlers; handlers.Takes(wire.KindConnected, "") {
+		event := s.events.NewEvent(wire.KindConnected, "")
+		s.lane.add(func() { s.hub.server.tell(handlers, event) })
 	}
 }
 
+// notifyDisconnected is the last event of a session.
 func (s *session) notifyDisconnected(reason string) {
-	if event := disconnectedEvent(s.hub, s.events, reason); event != nil {
-		s.notify(event)
-	}
+	handlers := s.hub.config().handlers
+	event := disconnectedEvent(handlers, s.events, reason)
+	s.lane.add(func() {
+		if event != nil {
+			s.hub.server.tell(handlers, event)
+		}
+		s.cancel(nil)
+	})
 }
 
 // disconnectedEvent returns nil when no handler takes it.
-func disconnectedEvent(h *hub, c *deliver.Connection, reason string) *deliver.Event {
-	if !h.config().handlers.Takes(wire.KindDisconnected, "") {
+func disconnectedEvent(handlers *deliver.Handlers, c *deliver.Connection, reason string) *deliver.Event {
+	if !handlers.Takes(wire.KindDisconnected, "") {
 		return nil
 	}
 	event := c.NewEvent(wire.KindDisconnected, "")

@@ -44,22 +44,21 @@ func (g groupSet) Has(group string) bool {
 // Len implements [odata.Groups].
 func (g groupSet) Len() int { return len(g) }
 
-// add makes a session known, in its first groups. It reports false when its id
-// is taken.
-func (h *hub) add(s *session, groups []string) bool {
+// add makes a session known and gives it its WebSocket. Nobody reaches the
+// session before that is complete: the client's first message tells it who it
+// is, and the handler's first event is that it is connected.
+func (h *hub) add(s *session, c *conn, groups []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.sessions[s.id] != nil {
-		return false
-	}
 	h.sessions[s.id] = s
 	if s.userID != "" {
 		insert(h.byUser, s.userID, s)
 	}
+	s.attach(c)
+	s.notifyConnected()
 	for _, group := range groups {
 		h.join(s, group)
 	}
-	return true
 }
 
 // remove forgets a session, which leaves all its groups.
@@ -113,20 +112,6 @@ func remove(index map[string]sessionSet, key string, s *session) {
 	if len(set) == 0 {
 		delete(index, key)
 	}
-}
-
-// session returns the session of a connection id, or nil.
-func (h *hub) session(id string) *session {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return h.sessions[id]
-}
-
-// all returns all sessions of this moment.
-func (h *hub) all() []*session {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return slices.Collect(maps.Values(h.sessions))
 }
 
 // permitted reports whether a session's roles and grants allow something.

@@ -1,9 +1,6 @@
 package emulator
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // A lane runs functions one after the other. Its goroutine lives while there
 // are any.
@@ -13,12 +10,18 @@ type lane struct {
 	mu      sync.Mutex // guards the fields below
 	waiting []func()
 	running bool
-	room    *sync.Cond // of mu; nil while nobody waits for room
+	room    chan struct{} // closed when a function begins; nil while nobody waits
 }
 
-// add has fn run after those that were added before, unless limit of them are
-// waiting already; it then reports false.
-func (l *lane) add(limit int, fn func()) bool {
+// add has fn run after those that were added before.
+func (l *lane) add(fn func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.push(fn)
+}
+
+// tryAdd is add unless limit functions are waiting already.
+func (l *lane) tryAdd(limit int, fn func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.waiting) >= limit {
@@ -28,17 +31,29 @@ func (l *lane) add(limit int, fn func()) bool {
 	return true
 }
 
-// addWait is add that waits for room.
-func (l *lane) addWait(limit int, fn func()) {
+// addWait waits until fewer than limit functions are waiting. It gives up when
+// canceled is closed.
+func (l *lane) addWait(limit int, canceled <-chan struct{}, fn func()) {
+	for !l.tryAdd(limit, fn) {
+		select {
+		case <-l.beginning():
+		case <-canceled:
+			return
+		}
+	}
+}
+
+// beginning returns a channel that is closed when the next function begins.
+func (l *lane) beginning() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.waiting) >= limit {
-		if l.room == nil {
-			l.room = sync.NewCond(&l.mu)
+	if l.room == nil {
+		l.room = make(chan struct{})
+		if len(l.waiting) == 0 {
+			close(l.room) // it has begun meanwhile
 		}
-		l.room.Wait()
 	}
-	l.push(fn)
+	return l.room
 }
 
 // push queues fn. l.mu is held.
@@ -51,69 +66,26 @@ func (l *lane) push(fn func()) {
 }
 
 func (l *lane) run() {
-	for {
-		l.mu.Lock()
-		if len(l.waiting) == 0 {
-			l.running = false
-			l.waiting = nil
-			l.mu.Unlock()
-			return
-		}
-		fn := l.waiting[0]
-		l.waiting = l.waiting[1:]
-		if l.room != nil {
-			l.room.Broadcast()
-		}
-		l.mu.Unlock()
+	for fn := l.next(); fn != nil; fn = l.next() {
 		fn()
 	}
 }
 
-// tasks are the goroutines that a server waits for when it shuts down. The zero
-// tasks has none.
-type tasks struct {
-	mu   sync.Mutex // guards the fields below
-	n    int
-	idle chan struct{} // closed when n becomes 0; nil while nobody waits
-}
-
-// start runs fn on a goroutine.
-func (t *tasks) start(fn func()) {
-	t.mu.Lock()
-	t.n++
-	t.mu.Unlock()
-	go func() {
-		defer t.done()
-		fn()
-	}()
-}
-
-func (t *tasks) done() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n--
-	if t.n == 0 && t.idle != nil {
-		close(t.idle)
-		t.idle = nil
+// next takes the first function, nil when there is none and the goroutine ends.
+func (l *lane) next() (fn func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.room != nil {
+		close(l.room)
+		l.room = nil
 	}
-}
-
-// wait returns when no task is running, or with the error of ctx.
-func (t *tasks) wait(ctx context.Context) error {
-	t.mu.Lock()
-	if t.n == 0 {
-		t.mu.Unlock()
+	if len(l.waiting) == 0 {
+		l.running = false
+		l.waiting = nil
 		return nil
 	}
-	if t.idle == nil {
-		t.idle = make(chan struct{})
-	}
-	idle := t.idle
-	t.mu.Unlock()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	fn = l.waiting[0]
+	l.waiting[0] = nil // so that it can go when it has run
+	l.waiting = l.waiting[1:]
+	return fn
 }

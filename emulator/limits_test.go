@@ -71,7 +71,7 @@ func TestSlowClient(t *testing.T) {
 	}{
 		{"messages", emulator.Limits{QueuedMessages: 10}, "SlowClient"},
 		{"bytes", emulator.Limits{QueuedBytes: 100_000}, "SlowClient"},
-		{"write timeout", emulator.Limits{WriteTimeout: 3 * time.Second}, "PingTimeout"},
+		{"write timeout", emulator.Limits{WriteTimeout: 3 * time.Second}, "SlowClient"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gowebpubsub/webpubsub/emulator/internal/access"
 	"github.com/gowebpubsub/webpubsub/emulator/internal/deliver"
+	"github.com/gowebpubsub/webpubsub/internal/wire"
 )
 
 // The defaults that Microsoft's emulator made public. The key is known to
@@ -135,15 +137,34 @@ type TokenOptions struct {
 func (o *Options) complete() error {
 	o.Endpoint = cmp.Or(o.Endpoint, DefaultEndpoint)
 	o.AccessKey = cmp.Or(o.AccessKey, DefaultAccessKey)
-	for name, key := range map[string]string{"AccessKey": o.AccessKey, "SecondaryAccessKey": o.SecondaryAccessKey} {
-		if err := checkKey(key); key != "" && err != nil {
-			return fmt.Errorf("emulator: %s %w", name, err)
+	if err := checkKey(o.AccessKey); err != nil {
+		return fmt.Errorf("emulator: AccessKey %w", err)
+	}
+	if err := checkKey(o.SecondaryAccessKey); o.SecondaryAccessKey != "" && err != nil {
+		return fmt.Errorf("emulator: SecondaryAccessKey %w", err)
+	}
+	l, d := &o.Limits, &o.Delivery
+	for _, option := range []struct {
+		name  string
+		value int64
+	}{
+		{"Limits.MessageBytes", int64(l.MessageBytes)},
+		{"Limits.QueuedMessages", int64(l.QueuedMessages)},
+		{"Limits.QueuedBytes", int64(l.QueuedBytes)},
+		{"Limits.WriteTimeout", int64(l.WriteTimeout)},
+		{"Limits.RecoveryWindow", int64(l.RecoveryWindow)},
+		{"Limits.Connections", int64(l.Connections)},
+		{"Delivery.Timeout", int64(d.Timeout)},
+		{"Delivery.HandshakeTimeout", int64(d.HandshakeTimeout)},
+		{"Delivery.HandshakeRefresh", int64(d.HandshakeRefresh)},
+	} {
+		if option.value < 0 {
+			return fmt.Errorf("emulator: %s is negative, expected 0 for the default or more", option.name)
 		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	l := &o.Limits
 	l.MessageBytes = cmp.Or(l.MessageBytes, 1<<20)
 	l.QueuedMessages = cmp.Or(l.QueuedMessages, 1000)
 	l.QueuedBytes = cmp.Or(l.QueuedBytes, 16<<20)
@@ -196,6 +217,14 @@ func parseEndpoint(text string) (*url.URL, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, errors.New("emulator: Endpoint is not the URL of a service: expected http://host:port or https://host:port")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("emulator: Endpoint has the port %q, expected 1 to 65535", port)
+		}
+	}
+	if wire.OriginHost(u.Host) == "" {
+		return nil, errors.New("emulator: Endpoint names a host that no handler could allow: expected a name or an IP address without a zone")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/gowebpubsub/webpubsub/emulator/internal/deliver"
@@ -97,10 +96,15 @@ func (s *Server) closed(session *session, e ending) {
 	s.leaveHub(session.hub)
 }
 
-// refused is called when a client does not get a WebSocket.
-func (s *Server) refused(r *http.Request, why *refusal) {
-	hub, _ := hubOf(r.URL)
-	s.record(Record{Kind: Refused, Hub: hub, Status: why.status, Err: why, Hint: hintOf(why)})
+// refused is called when a client does not get a WebSocket to work with. What
+// is not known of it yet is empty.
+func (s *Server) refused(u *upgrade, why *refusal) {
+	r := Record{Kind: Refused, UserID: u.claims.UserID, Status: why.status, Err: why, Hint: hintOf(why)}
+	r.Hub, _ = u.hubName()
+	if u.events != nil {
+		r.ConnectionID = u.events.ID
+	}
+	s.record(r)
 }
 
 // delivered is called by the sender of events when there is an Observe.

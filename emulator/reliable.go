@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gowebpubsub/webpubsub/emulator/internal/protocol"
@@ -26,8 +27,11 @@ type numbered struct {
 
 // add numbers a message and keeps it. It reports false when there is no room.
 func (u *unacked) add(codec protocol.Codec, frame protocol.Frame, ttl time.Duration) (protocol.Frame, bool) {
-	if len(u.messages) >= u.maxMessages || u.bytes+len(frame.Payload) > u.maxBytes {
-		return protocol.Frame{}, false
+	if u.full(frame) {
+		u.expire(time.Now())
+		if u.full(frame) {
+			return protocol.Frame{}, false
+		}
 	}
 	u.last++
 	frame = codec.Number(frame, u.last)
@@ -40,6 +44,10 @@ func (u *unacked) add(codec protocol.Codec, frame protocol.Frame, ttl time.Durat
 	return frame, true
 }
 
+func (u *unacked) full(frame protocol.Frame) bool {
+	return len(u.messages) >= u.maxMessages || u.bytes+len(frame.Payload) > u.maxBytes
+}
+
 // ack forgets the messages up to a number. Numbers that were not given yet
 // acknowledge what there is.
 func (u *unacked) ack(id uint64) {
@@ -48,27 +56,31 @@ func (u *unacked) ack(id uint64) {
 		u.bytes -= len(u.messages[n].frame.Payload)
 		n++
 	}
-	if n == len(u.messages) {
-		u.messages = nil
-		return
-	}
+	clear(u.messages[:n]) // the array may live on
 	u.messages = u.messages[n:]
+	if len(u.messages) == 0 {
+		u.messages = nil
+	}
 }
 
-// frames returns what is to be sent again, without what has expired.
-func (u *unacked) frames(now time.Time) []protocol.Frame {
-	var kept []numbered
-	var frames []protocol.Frame
-	u.bytes = 0
-	for _, m := range u.messages {
-		if !m.expires.IsZero() && now.After(m.expires) {
-			continue
+// expire forgets the messages whose time has passed.
+func (u *unacked) expire(now time.Time) {
+	u.messages = slices.DeleteFunc(u.messages, func(m numbered) bool {
+		expired := !m.expires.IsZero() && now.After(m.expires)
+		if expired {
+			u.bytes -= len(m.frame.Payload)
 		}
-		kept = append(kept, m)
-		frames = append(frames, m.frame)
-		u.bytes += len(m.frame.Payload)
+		return expired
+	})
+}
+
+// frames returns what is to be sent again.
+func (u *unacked) frames(now time.Time) []protocol.Frame {
+	u.expire(now)
+	frames := make([]protocol.Frame, len(u.messages))
+	for i, m := range u.messages {
+		frames[i] = m.frame
 	}
-	u.messages = kept
 	return frames
 }
 

@@ -10,8 +10,10 @@ import (
 )
 
 // handle does what the client asked for. Only events wait for the application,
-// and they do so in a lane of their own: a slow handler holds up no pong.
-func (s *session) handle(request protocol.Request) {
+// and they do so in the session's lane: a slow handler holds up no pong, unless
+// too many events wait for it. What is waited for then is given up when the
+// client is gone.
+func (s *session) handle(request protocol.Request, gone <-chan struct{}) {
 	switch r := request.(type) {
 	case protocol.Ping:
 		s.tell(protocol.Pong{})
@@ -24,7 +26,7 @@ func (s *session) handle(request protocol.Request) {
 	case protocol.SendToGroup:
 		s.once(r.AckID, func() *protocol.Error { return s.sendToGroup(r) })
 	case protocol.Event:
-		s.userEvents.addWait(maxWaitingEvents, func() {
+		s.lane.addWait(maxWaitingEvents, gone, func() {
 			s.once(r.AckID, func() *protocol.Error { return s.userEvent(r) })
 		})
 	case protocol.GroupState:
@@ -42,16 +44,13 @@ func (s *session) handle(request protocol.Request) {
 
 // maxWaitingEvents is how many events of one client wait for their turn before
 // nothing more is read from it.
-const maxWaitingEvents = 100
+const maxWaitingEvents = 16
 
 // once carries a request out and acknowledges it, unless a request with its ack
 // id succeeded before.
 func (s *session) once(ackID *uint64, carryOut func() *protocol.Error) {
 	if ackID == nil {
-		if failed := carryOut(); failed != nil {
-			s.hub.server.logger.Warn("a client's request without ack id failed",
-				"hub", s.hub.name, "connection", s.id, "error", failed.Name, "reason", failed.Message)
-		}
+		_ = carryOut()
 		return
 	}
 	s.mu.Lock()
@@ -74,23 +73,42 @@ func (s *session) once(ackID *uint64, carryOut func() *protocol.Error) {
 }
 
 func (s *session) joinGroup(group string) *protocol.Error {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	if !s.roles.Allows(roles.JoinLeaveGroup, group) {
-		return forbidden("join", group)
-	}
-	s.hub.join(s, group)
-	return nil
+	return s.changeGroups("join", group, func() *protocol.Error {
+		if len(s.groups) >= maxGroups && !s.groups.Has(group) {
+			return &protocol.Error{
+				Name:    protocol.ErrorBadRequest,
+				Message: fmt.Sprintf("The client is in %d groups and can join no further one.", maxGroups),
+			}
+		}
+		s.hub.join(s, group)
+		return nil
+	})
 }
 
 func (s *session) leaveGroup(group string) *protocol.Error {
+	return s.changeGroups("leave", group, func() *protocol.Error {
+		s.hub.leave(s, group)
+		return nil
+	})
+}
+
+// maxGroups is how many groups a client can join by itself. The service has no
+// such limit.
+const maxGroups = 10_000
+
+// changeGroups calls change with hub.mu held, if the client may change its
+// membership. A client that is gone may do so no more.
+func (s *session) changeGroups(verb, group string, change func() *protocol.Error) *protocol.Error {
+	allowed, failed := false, (*protocol.Error)(nil)
 	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	if !s.roles.Allows(roles.JoinLeaveGroup, group) {
-		return forbidden("leave", group)
+	if s.hub.sessions[s.id] == s && s.roles.Allows(roles.JoinLeaveGroup, group) {
+		allowed, failed = true, change()
 	}
-	s.hub.leave(s, group)
-	return nil
+	s.hub.mu.Unlock()
+	if !allowed {
+		return s.forbidden(verb, group)
+	}
+	return failed
 }
 
 func (s *session) sendToGroup(r protocol.SendToGroup) *protocol.Error {
@@ -98,7 +116,7 @@ func (s *session) sendToGroup(r protocol.SendToGroup) *protocol.Error {
 		if s.codec.Name() == "" {
 			s.end(endForbidden)
 		}
-		return forbidden("send to", r.Group)
+		return s.forbidden("send to", r.Group)
 	}
 	command := broker.Send{
 		Target:  broker.Target{Kind: broker.Group, Name: r.Group},
@@ -115,11 +133,21 @@ func (s *session) sendToGroup(r protocol.SendToGroup) *protocol.Error {
 	return nil
 }
 
-func forbidden(verb, group string) *protocol.Error {
-	return &protocol.Error{
+// maxComplaints is how many refusals of one client are logged at most.
+const maxComplaints = 10
+
+// forbidden refuses what the roles of the client do not allow. The log says it
+// too, because a client without ack id hears nothing.
+func (s *session) forbidden(verb, group string) *protocol.Error {
+	err := &protocol.Error{
 		Name:    protocol.ErrorForbidden,
 		Message: fmt.Sprintf("The client does not have permission to %s group '%s'.", verb, group),
 	}
+	if s.complaints++; s.complaints <= maxComplaints {
+		s.hub.server.logger.Warn("a client is not allowed to do this", "hub", s.hub.name, "connection", s.id,
+			"user", s.userID, "reason", err.Message)
+	}
+	return err
 }
 
 func internalError() *protocol.Error {

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,10 +42,11 @@ type Server struct {
 	settings atomic.Pointer[hubConfigs]
 	tasks    tasks
 
+	lostNotices sync.Once // logged
+
 	mu          sync.Mutex // guards the fields below
 	hubs        map[string]*hub
 	connections int // sessions and upgrades under way
-	closing     bool
 }
 
 // New returns a service. A nil options is the same as a zero Options. The error
@@ -103,6 +105,11 @@ func New(options *Options) (*Server, error) {
 // ServeHTTP serves the client endpoint below /client and the REST data plane
 // below /api.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.tasks.enter() {
+		http.Error(w, errClosing.text, errClosing.status)
+		return
+	}
+	defer s.tasks.leave()
 	s.handler.ServeHTTP(w, r)
 }
 
@@ -186,15 +193,14 @@ func (s *Server) hosts(r *http.Request) []string {
 	return []string{s.endpoint.Host, r.Host}
 }
 
-// enterHub returns a hub for one more connection, and makes it for the first. A
-// client that recovers has its place already.
-func (s *Server) enterHub(name string, recovers bool) (*hub, error) {
+var errClosing = &refusal{status: http.StatusServiceUnavailable, text: "The service is shutting down."}
+
+// enterHub returns a hub for one more connection, and makes it for the first.
+// leaveHub undoes it.
+func (s *Server) enterHub(name string) (*hub, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
-		return nil, &refusal{status: http.StatusServiceUnavailable, text: "The service is shutting down."}
-	}
-	if s.connections >= s.limits.Connections && !recovers {
+	if s.connections >= s.limits.Connections {
 		return nil, &refusal{status: http.StatusTooManyRequests, text: "The service has as many connections as it may."}
 	}
 	h := s.hubs[name]
@@ -212,7 +218,6 @@ func (s *Server) enterHub(name string, recovers bool) (*hub, error) {
 	return h, nil
 }
 
-// leaveHub undoes enterHub.
 func (s *Server) leaveHub(h *hub) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,26 +228,42 @@ func (s *Server) leaveHub(h *hub) {
 	}
 }
 
-// Shutdown ends the service: clients are told to go away with code 1001, new
-// ones are refused, and the events that follow from it are delivered. It waits
-// for all of that, or for the end of the context, whose error it then returns.
-func (s *Server) Shutdown(ctx context.Context) error {
+// session returns the session of a connection id, or nil.
+func (s *Server) session(hubName, id string) *session {
 	s.mu.Lock()
-	s.closing = true
+	h := s.hubs[hubName]
+	s.mu.Unlock()
+	if h == nil {
+		return nil
+	}
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.sessions[id]
+}
+
+// sessions returns all sessions of this moment.
+func (s *Server) sessions() (all []*session) {
+	s.mu.Lock()
 	hubs := slices.Collect(maps.Values(s.hubs))
 	s.mu.Unlock()
 	for _, h := range hubs {
-		for _, session := range h.all() {
-			session.end(endShutdown)
-		}
+		h.mu.RLock()
+		all = slices.AppendSeq(all, maps.Values(h.sessions))
+		h.mu.RUnlock()
+	}
+	return all
+}
+
+// Shutdown ends the service: clients are told to go away with code 1001, new
+// requests are refused, and the events that follow from it are delivered. It
+// waits for all of that, or for the end of the context, whose error it then
+// returns; what is still under way is given up.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.tasks.close()
+	for _, session := range s.sessions() {
+		session.end(endShutdown)
 	}
 	err := s.tasks.wait(ctx)
 	s.end()
-	return errors.Join(err, s.sender.Shutdown(ctx))
-}
-
-func (s *Server) isClosing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closing
+	return cmp.Or(err, s.sender.Shutdown(ctx))
 }

@@ -14,7 +14,7 @@ import (
 // A session is one connection in the service's sense: what has a connection id,
 // groups and permissions. With a reliable protocol it outlives its WebSocket.
 //
-// Locks are taken in the order session.turn, hub.mu, session.mu, conn.mu.
+// Locks are taken in the order turn, hub.mu, session.mu, conn.mu.
 type session struct {
 	// static after construction
 	hub    *hub
@@ -22,28 +22,28 @@ type session struct {
 	userID string
 	codec  protocol.Codec
 	events *deliver.Connection
-	ctx    context.Context // done when the session has ended
-	cancel context.CancelFunc
 	opened time.Time
+	ctx    context.Context         // of the client's events
+	cancel context.CancelCauseFunc // gives them up
 
 	// guarded by hub.mu
 	groups groupSet
 	roles  *roles.Set
 
-	userEvents lane // what the handler is asked, in the client's order
-	notices    lane // what the handler is told
+	lane lane // what the handler is asked and told, in order
 
 	// turn holds a value while a request is handled. It is no mutex, because
 	// events may wait for room, and who waits for a mutex holds up the clock of
 	// testing/synctest.
-	turn chan struct{}
+	turn       chan struct{}
+	complaints int // that the log has got about the client; guarded by turn
 
 	mu        sync.Mutex // guards the fields below
 	ended     bool
 	slow      bool // about to be ended, because the client does not read
 	transport *conn
-	expiry    *time.Timer // ends a session whose transport is lost
-	unacked   *unacked    // nil unless the protocol is reliable
+	losses    int      // of transports; tells a timer whether it is still meant
+	unacked   *unacked // nil unless the protocol is reliable
 	acks      ackHistory
 }
 
@@ -54,7 +54,7 @@ func (s *session) subject() odata.Subject {
 
 // run reads what the client sends until its WebSocket ends.
 func (s *session) run(c *conn) {
-	defer c.stop()
+	defer c.release()
 	for {
 		frame, err := c.read()
 		if err != nil {
@@ -65,14 +65,16 @@ func (s *session) run(c *conn) {
 		if err != nil {
 			s.hub.server.logger.Warn("a client sent what its protocol does not allow", "hub", s.hub.name, "connection", s.id, "reason", err.Error())
 			s.end(endBadFrame(err))
+			c.drain()
 			return
 		}
 		s.take(c, request)
 	}
 }
 
-// take handles a request, unless the client has another WebSocket by now: there
-// it repeats what was not acknowledged, which must not be carried out twice.
+// take handles a request, unless the session has ended or the client has
+// another WebSocket by now: there it repeats what was not acknowledged, which
+// must not be carried out twice.
 func (s *session) take(c *conn, request protocol.Request) {
 	s.turn <- struct{}{}
 	defer func() { <-s.turn }()
@@ -80,40 +82,48 @@ func (s *session) take(c *conn, request protocol.Request) {
 	current := s.transport == c
 	s.mu.Unlock()
 	if current {
-		s.handle(request)
+		s.handle(request, c.gone)
 	}
 }
 
 // lost is called when a WebSocket of the session has ended. A reliable session
 // waits for the client to come back.
 func (s *session) lost(c *conn, err error) {
-	defer func() { _ = c.ws.CloseNow() }() // or else it is never collected
-	end, recoverable := endOfTransport(err)
-	if s.unacked == nil || !recoverable {
-		s.mu.Lock()
-		current := s.transport == c
+	end, recoverable := endOfTransport(c, err)
+	s.mu.Lock()
+	if s.transport != c {
 		s.mu.Unlock()
-		if current {
-			s.end(end)
-		}
-		c.abort()
 		return
 	}
-	c.abort()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.transport != c || s.ended {
+	if s.unacked == nil || !recoverable {
+		s.mu.Unlock()
+		s.end(end)
 		return
 	}
 	s.transport = nil
-	s.expiry = time.AfterFunc(s.hub.server.limits.RecoveryWindow, func() { s.end(endNotRecover) })
+	s.losses++
+	loss := s.losses
+	time.AfterFunc(s.hub.server.limits.RecoveryWindow, func() { s.expire(loss) })
+	s.mu.Unlock()
+}
+
+// expire ends a session whose client has not come back since a loss.
+func (s *session) expire(loss int) {
+	s.mu.Lock()
+	away := s.transport == nil && s.losses == loss
+	s.mu.Unlock()
+	tasks := &s.hub.server.tasks
+	if away && tasks.enter() {
+		defer tasks.leave()
+		s.end(endNotRecover)
+	}
 }
 
 // attach gives the session a WebSocket, in place of the one that it may have.
 // What the client has not acknowledged is sent again. It reports false when the
 // session has ended.
 func (s *session) attach(c *conn) bool {
-	first, _ := s.codec.Encode(s.connected())
+	greeting, greets := s.codec.Encode(s.connected())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
@@ -122,12 +132,9 @@ func (s *session) attach(c *conn) bool {
 	if s.transport != nil {
 		s.transport.abort()
 	}
-	if s.expiry != nil {
-		s.expiry.Stop()
-	}
 	s.transport = c
-	if first.Payload != nil {
-		c.replay(first)
+	if greets {
+		c.replay(greeting)
 	}
 	if s.unacked != nil {
 		c.replay(s.unacked.frames(time.Now())...)
@@ -206,12 +213,12 @@ func (s *session) end(e ending) {
 	s.ended = true
 	c := s.transport
 	s.transport = nil
-	if s.expiry != nil {
-		s.expiry.Stop()
-	}
+	s.unacked = nil
 	s.mu.Unlock()
 
-	s.cancel()
+	if e.abrupt {
+		s.cancel(&e)
+	}
 	s.hub.remove(s)
 	if c != nil {
 		if notice, ok := s.codec.Encode(protocol.Disconnected{Reason: e.notice}); ok && e.notice != "" {

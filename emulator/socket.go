@@ -17,11 +17,12 @@ const (
 	batchBuffer = 32 << 10
 )
 
-// A socket is the network connection below a WebSocket. Between batch and
-// flush it collects what is written, so that the frames of a batch leave in one
-// system call.
+// A socket is the network connection below a WebSocket. Between startBatch and
+// endBatch it collects what is written, so that the frames of a batch leave in
+// one system call. A peer that takes nothing for the time limit breaks it.
 type socket struct {
 	net.Conn
+	writeTimeout time.Duration
 
 	// lock holds a value while batch is in use. It is no mutex, because writing
 	// may take long, and who waits for a mutex holds up the clock of
@@ -43,10 +44,7 @@ func (s *socket) endBatch() error {
 	defer func() { <-s.lock }()
 	batch := s.batch
 	s.batch = nil
-	var err error
-	if len(*batch) > 0 {
-		_, err = s.Conn.Write(*batch)
-	}
+	err := s.send(*batch)
 	*batch = (*batch)[:0]
 	batches.Put(batch)
 	return err
@@ -57,25 +55,42 @@ func (s *socket) Write(p []byte) (int, error) {
 	s.lock <- struct{}{}
 	defer func() { <-s.lock }()
 	if s.batch == nil {
-		return s.Conn.Write(p)
+		return len(p), s.send(p)
 	}
 	if len(*s.batch)+len(p) > batchBuffer {
-		if _, err := s.Conn.Write(*s.batch); err != nil {
+		if err := s.send(*s.batch); err != nil {
 			return 0, err
 		}
 		*s.batch = (*s.batch)[:0]
-		if len(p) > batchBuffer {
-			return s.Conn.Write(p)
-		}
+	}
+	if len(p) > batchBuffer {
+		return len(p), s.send(p)
 	}
 	*s.batch = append(*s.batch, p...)
 	return len(p), nil
 }
 
+// send writes p in parts, each of which has the time limit for itself. lock is
+// held.
+func (s *socket) send(p []byte) error {
+	for len(p) > 0 {
+		part := p[:min(len(p), batchBuffer)]
+		if err := s.SetWriteDeadline(time.Now().Add(s.writeTimeout)); err != nil {
+			return err
+		}
+		if _, err := s.Conn.Write(part); err != nil {
+			return err
+		}
+		p = p[len(part):]
+	}
+	return nil
+}
+
 // A hijacker hands out a connection with small buffers and keeps its socket.
 type hijacker struct {
 	http.ResponseWriter
-	socket *socket
+	writeTimeout time.Duration
+	socket       *socket // after Hijack
 }
 
 // Hijack implements [http.Hijacker]. What net/http has read of the client's
@@ -86,7 +101,7 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	_ = conn.SetDeadline(time.Time{}) // those of the server were for the request
-	h.socket = &socket{Conn: conn, lock: make(chan struct{}, 1)}
+	h.socket = &socket{Conn: conn, writeTimeout: h.writeTimeout, lock: make(chan struct{}, 1)}
 	early := rw.Reader.Buffered()
 	r := bufio.NewReaderSize(io.MultiReader(io.LimitReader(rw.Reader, int64(early)), conn), max(readBuffer, early))
 	if _, err := r.Peek(early); err != nil {

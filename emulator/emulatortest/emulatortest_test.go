@@ -95,7 +95,7 @@ func TestFailures(t *testing.T) {
 			c := emulatortest.Start(t, nil).Connect("chat", nil)
 			c.Send("{")
 			c.Receive()
-		}, "The message could not be parsed."},
+		}, "the frame is not valid JSON"},
 		{"not closed", func(t testing.TB) {
 			c := emulatortest.Start(t, nil).Connect("chat", nil)
 			c.Send(`{"type":"ping"}`)

@@ -130,5 +130,5 @@ func ExampleClient_ReceiveClose() {
 	c := service.Connect("chat", nil)
 	c.Send("not JSON")
 	fmt.Println(c.ReceiveClose())
-	// Output: 1007 The message could not be parsed.
+	// Output: 1007 the frame is not valid JSON: error at byte 2
 }
