@@ -118,7 +118,7 @@ type Sender struct {
 	mu       sync.Mutex // guards what follows
 	closed   bool
 	consents map[consentKey]*consent
-	checks   sync.WaitGroup // Add only while closed is false
+	tasks    sync.WaitGroup // Add only while closed is false
 }
 
 // ErrShutdown is why a Sender that was shut down does not ask a handler for
@@ -177,9 +177,10 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 }
 
 // Shutdown ends the checks for consent that run in the background and waits for
-// them, or for the end of the context, whose error it then returns. Events that
-// are on their way go on, and further ones are sent where there is consent
-// already. It may be called more than once.
+// them, and for handlers in this process that were left behind, or for the end
+// of the context, whose error it then returns. Events that are on their way go
+// on, and further ones are sent where there is consent already. It may be called
+// more than once.
 func (s *Sender) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
@@ -187,7 +188,7 @@ func (s *Sender) Shutdown(ctx context.Context) error {
 	s.end(ErrShutdown)
 	ended := make(chan struct{})
 	go func() {
-		s.checks.Wait()
+		s.tasks.Wait()
 		close(ended)
 	}()
 	select {
@@ -199,6 +200,18 @@ func (s *Sender) Shutdown(ctx context.Context) error {
 		s.own.CloseIdleConnections()
 	}
 	return nil
+}
+
+// spawn starts a goroutine that Shutdown waits for, unless that was called
+// already.
+func (s *Sender) spawn(fn func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		go fn()
+		return
+	}
+	s.tasks.Go(fn)
 }
 
 // Send delivers an event to the first of the handlers that takes it and returns
@@ -276,7 +289,7 @@ func (d *delivery) run(ctx context.Context) (*Answer, error) {
 // transport returns what carries requests to the handler.
 func (h *handler) transport(s *Sender) http.RoundTripper {
 	if h.inProcess != nil {
-		return h.inProcess
+		return inProcess{h.inProcess, s.spawn}
 	}
 	return s.transport
 }

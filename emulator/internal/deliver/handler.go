@@ -54,7 +54,7 @@ type Handlers struct{ list []*handler }
 // A handler takes the events that its settings say.
 type handler struct {
 	template  string
-	inProcess *inProcess // nil for a handler behind a URL
+	inProcess *local // nil for a handler behind a URL
 
 	kinds        map[wire.Kind]bool // of system and group events
 	allUser      bool
@@ -118,7 +118,7 @@ func (h *handler) setURL(setting Handler) error {
 	h.template = setting.URLTemplate
 	if setting.InProcess != nil {
 		h.template = cmp.Or(h.template, InProcessURL)
-		h.inProcess = &inProcess{handler: setting.InProcess}
+		h.inProcess = &local{setting.InProcess}
 	}
 	h.template = parameters.ReplaceAllStringFunc(h.template, strings.ToLower)
 	return checkTemplate(h.template)

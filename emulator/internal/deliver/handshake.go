@@ -28,7 +28,7 @@ type consent struct {
 // URL, and are different all the same.
 type consentKey struct {
 	url       string
-	inProcess *inProcess
+	inProcess *local
 }
 
 // maxConsents bounds the consents that are remembered. There are as many as
@@ -96,7 +96,7 @@ func (s *Sender) startCheck(c *consent, h *handler, u *url.URL) <-chan struct{} 
 		return nil
 	}
 	c.running = make(chan struct{})
-	s.checks.Go(func() { s.check(c, h, u) })
+	s.tasks.Go(func() { s.check(c, h, u) })
 	return c.running
 }
 

@@ -18,10 +18,20 @@ import (
 // A handler that does not return in time is left behind: nothing can stop it,
 // but what it still writes goes nowhere. A panic breaks the connection, as it
 // does in a server.
-type inProcess struct{ handler http.Handler }
+type inProcess struct {
+	local *local
+	spawn func(func()) // starts a goroutine that the sender's Shutdown waits for
+}
+
+// A local is a handler in this process. It is a type so that handlers can be
+// told apart by their pointers: a function is not comparable.
+type local struct{ http.Handler }
 
 // RoundTrip implements [http.RoundTripper].
-func (t *inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Context().Err() != nil {
+		return nil, context.Cause(req.Context())
+	}
 	// A server's context knows of the client that goes away and of nothing
 	// else: neither its deadline nor its values travel.
 	ctx, cancel := context.WithCancel(context.Background())
@@ -33,13 +43,13 @@ func (t *inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	w := newResponseWriter()
 	returned := make(chan error, 1)
-	go func() {
+	t.spawn(func() {
 		defer cancel()
 		defer stop()
 		err := errGoexit
 		defer func() { returned <- err }()
-		err = call(t.handler, w, r)
-	}()
+		err = call(t.local, w, r)
+	})
 	select {
 	case err := <-returned:
 		if err != nil {
