@@ -22,6 +22,10 @@ const (
 	DefaultAccessKey = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH"
 )
 
+// DefaultConnectionString is the connection string of a service with the
+// defaults above.
+const DefaultConnectionString = "Endpoint=" + DefaultEndpoint + ";AccessKey=" + DefaultAccessKey + ";Version=1.0;"
+
 // MinAccessKeyBytes is the length that an access key has at least, as in
 // Microsoft's emulator.
 const MinAccessKeyBytes = 32

@@ -3,9 +3,9 @@
 //	go run ./internal/verify
 //
 // It needs Go and the module proxy. What needs more, a C compiler for the race
-// detector or Node.js for the comparison with the JavaScript middleware, is
-// skipped with a line that says so. With CI=true nothing is skipped: what is
-// missing is installed from Debian's packages, or the run fails.
+// detector or Node.js for the tests with the JavaScript SDKs, is skipped with a
+// line that says so. With CI=true nothing is skipped: what is missing is
+// installed from Debian's packages, or the run fails.
 //
 // The inputs that fuzzing found are run like any test. The search for new ones
 // is asked for, because what it finds depends on luck and not on the change:
@@ -61,7 +61,7 @@ func verify(ctx context.Context, fuzzTime time.Duration) error {
 	}
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			fmt.Printf("verify: no %s, so the comparison with the JavaScript middleware is skipped\n", tool)
+			fmt.Printf("verify: no %s, so the tests with the JavaScript SDKs are skipped\n", tool)
 		}
 	}
 	race, err := raceFlag(ctx, ci)
@@ -78,7 +78,7 @@ func verify(ctx context.Context, fuzzTime time.Duration) error {
 		}
 	}
 	// The race detector changes what is pooled and what escapes.
-	if err := run(ctx, root, "go", "test", "-run", "Alloc", "./upstream"); err != nil {
+	if err := run(ctx, root, "go", "test", "-run", "Alloc", "./upstream", "./emulator/internal/protocol"); err != nil {
 		return err
 	}
 	return fuzz(ctx, root, fuzzTime)

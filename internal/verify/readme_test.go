@@ -25,7 +25,7 @@ func TestReadme(t *testing.T) {
 	}
 	dir := t.TempDir()
 	files := goFile.FindAllStringSubmatch(string(readme), -1)
-	if got, want := len(files), 2; got != want {
+	if got, want := len(files), 4; got != want {
 		t.Fatalf("README.md has %d Go files, want %d", got, want)
 	}
 	for _, f := range files {
@@ -60,7 +60,7 @@ func block(t *testing.T, document, first string) string {
 // Links between the documents lead somewhere.
 func TestLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/design.md", "examples/README.md", "bench/README.md"} {
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/design.md", "docs/differences.md", "examples/README.md", "bench/README.md"} {
 		path := filepath.Join("../..", name)
 		text, err := os.ReadFile(path)
 		if err != nil {
