@@ -8,17 +8,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/gowebpubsub/webpubsub/internal/nodetest"
 )
 
 const jsDir = "testdata/js"
@@ -37,7 +34,7 @@ type node struct {
 // input or after a minute, so it cannot outlive this process.
 func startNode(t *testing.T, script string, args object, env ...string) *node {
 	t.Helper()
-	requireNode(t)
+	nodetest.Require(t, jsDir)
 	// The test cache sees what this process opens, not what node does.
 	for _, file := range []string{script, "check.mjs"} {
 		if _, err := os.Stat(filepath.Join(jsDir, file)); err != nil {
@@ -119,71 +116,4 @@ func startExpress(t *testing.T, script string, args object) string {
 		t.Fatalf("%s did not print its port: %v", script, err)
 	}
 	return "http://127.0.0.1:" + strings.TrimSpace(port)
-}
-
-// requireNode skips a test where Node.js or the npm registry is missing. Where
-// CI=true they must not be: there the test would go missing unseen.
-func requireNode(t *testing.T) {
-	t.Helper()
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			skip(t, tool+" is not on PATH: install Node.js 20 or later to try the SDKs for JavaScript")
-		}
-	}
-	if err := install(); err != nil {
-		skip(t, fmt.Sprint("the npm packages cannot be installed: ", err))
-	}
-}
-
-func skip(t *testing.T, reason string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
-}
-
-// install makes node_modules what package-lock.json says, unless it is.
-var install = sync.OnceValue(func() error {
-	want, err := lockedPackages("package-lock.json")
-	if err != nil {
-		return err
-	}
-	// npm writes what it installed into a lock file of its own.
-	got, err := lockedPackages("node_modules/.package-lock.json")
-	if err == nil && maps.Equal(got, want) {
-		return nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	npm := exec.Command("npm", "ci")
-	npm.Dir = jsDir
-	if out, err := npm.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci in %s: %w\n%s", jsDir, err, out)
-	}
-	return nil
-})
-
-// A lockedPackage is one entry of a lock file of npm.
-type lockedPackage struct {
-	Version   string `json:"version"`
-	Integrity string `json:"integrity"`
-}
-
-// lockedPackages reads the packages of a lock file, without the root's own
-// entry.
-func lockedPackages(name string) (map[string]lockedPackage, error) {
-	data, err := os.ReadFile(filepath.Join(jsDir, filepath.FromSlash(name)))
-	if err != nil {
-		return nil, err
-	}
-	var lock struct {
-		Packages map[string]lockedPackage `json:"packages"`
-	}
-	if err := json.Unmarshal(data, &lock); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	delete(lock.Packages, "")
-	return lock.Packages, nil
 }
