@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var o options
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each server has its turn")
 	flags.IntVar(&o.connections, "connections", 9000, "how many clients are connected")
-	flags.IntVar(&o.messages, "messages", 100, "how many messages are broadcast in a turn")
+	flags.IntVar(&o.messages, "messages", 50, "how many messages are broadcast in a turn")
 	flags.IntVar(&o.size, "size", 100, "how long the payload of a message is, in bytes")
 	if flags.Parse(args) != nil || flags.NArg() > 0 || o.rounds < 1 || o.connections < 1 || o.messages < 1 || o.size < 2 {
 		fmt.Fprintln(stderr, "usage: fanout [-rounds n] [-connections n] [-messages n] [-size bytes]")

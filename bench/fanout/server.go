@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime/debug"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/centrifugal/centrifuge"
@@ -83,22 +79,11 @@ func serve(name string, stdin io.Reader, stdout io.Writer) error {
 
 // reportUsage answers with the usage of this process.
 func reportUsage(w http.ResponseWriter, _ *http.Request) {
-	debug.FreeOSMemory()
-	status, err := os.ReadFile("/proc/self/status")
+	used, err := ownUsage()
 	if err != nil {
-		http.Error(w, "memory is measured on Linux only: "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	var used usage
-	for line := range bytes.Lines(status) {
-		var kilobytes int64
-		if n, _ := fmt.Sscanf(string(line), "VmRSS: %d kB", &kilobytes); n == 1 {
-			used.Resident = kilobytes << 10
-		}
-	}
-	var times syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &times)
-	used.CPU = time.Duration(times.Utime.Nano() + times.Stime.Nano())
 	_ = json.NewEncoder(w).Encode(used)
 }
 
