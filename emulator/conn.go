@@ -212,7 +212,8 @@ func (c *conn) finish() {
 
 // keepAlive sends a ping every interval until the connection is closed. It
 // aborts a connection on which nothing arrives for another interval, although
-// somebody is reading.
+// somebody is reading. While frames are being written, which the ping may have
+// to wait for, that is left to the time limit for writing.
 func (c *conn) keepAlive(interval time.Duration) {
 	if interval <= 0 {
 		return
@@ -222,7 +223,7 @@ func (c *conn) keepAlive(interval time.Duration) {
 		ctx, cancel := context.WithTimeout(context.Background(), interval)
 		defer cancel()
 		err := c.ws.Ping(ctx)
-		busy := !c.reading.Load() || c.progress.Load() != before
+		busy := !c.reading.Load() || c.progress.Load() != before || c.isWriting()
 		if err != nil && !(errors.Is(err, context.DeadlineExceeded) && busy) {
 			c.fault.Store(&endSilent)
 			c.abort()
@@ -231,6 +232,12 @@ func (c *conn) keepAlive(interval time.Duration) {
 		c.keeper.Reset(interval)
 	})
 	c.keeper.Reset(interval)
+}
+
+func (c *conn) isWriting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writing
 }
 
 // dismiss closes a WebSocket that belongs to no session.

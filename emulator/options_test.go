@@ -20,6 +20,7 @@ func TestNewRefuses(t *testing.T) {
 	handler := func(h emulator.EventHandler) emulator.Options {
 		return hub(emulator.HubSettings{EventHandlers: []emulator.EventHandler{h}})
 	}
+	limits := func(l emulator.Limits) emulator.Options { return emulator.Options{Limits: l} }
 	tests := []struct {
 		name    string
 		options emulator.Options
@@ -34,6 +35,20 @@ func TestNewRefuses(t *testing.T) {
 		{"endpoint with path", emulator.Options{Endpoint: "http://localhost/path"}, "Endpoint"},
 		{"endpoint with another scheme", emulator.Options{Endpoint: "ws://localhost"}, "Endpoint"},
 		{"endpoint with a query", emulator.Options{Endpoint: "http://localhost?a=b"}, "Endpoint"},
+		{"endpoint with port 0", emulator.Options{Endpoint: "http://localhost:0"}, `Endpoint has the port "0", expected 1 to 65535`},
+		{"endpoint with a port too high", emulator.Options{Endpoint: "http://localhost:65536"}, `Endpoint has the port "65536", expected 1 to 65535`},
+		{"endpoint with a port that is a word", emulator.Options{Endpoint: "http://localhost:http"}, "Endpoint"},
+		{"endpoint with a zone", emulator.Options{Endpoint: "http://[fe80::1%25eth0]:8080"}, "without a zone"},
+		{"endpoint with white space", emulator.Options{Endpoint: "http://local host"}, "Endpoint"},
+		{"negative message bytes", limits(emulator.Limits{MessageBytes: -1}), "Limits.MessageBytes is negative"},
+		{"negative queued messages", limits(emulator.Limits{QueuedMessages: -1}), "Limits.QueuedMessages is negative"},
+		{"negative queued bytes", limits(emulator.Limits{QueuedBytes: -1}), "Limits.QueuedBytes is negative"},
+		{"negative write timeout", limits(emulator.Limits{WriteTimeout: -1}), "Limits.WriteTimeout is negative"},
+		{"negative recovery window", limits(emulator.Limits{RecoveryWindow: -1}), "Limits.RecoveryWindow is negative"},
+		{"negative connections", limits(emulator.Limits{Connections: -1}), "Limits.Connections is negative"},
+		{"negative timeout", emulator.Options{Delivery: emulator.Delivery{Timeout: -1}}, "Delivery.Timeout is negative"},
+		{"negative handshake timeout", emulator.Options{Delivery: emulator.Delivery{HandshakeTimeout: -1}}, "Delivery.HandshakeTimeout is negative"},
+		{"negative handshake refresh", emulator.Options{Delivery: emulator.Delivery{HandshakeRefresh: -1}}, "Delivery.HandshakeRefresh is negative"},
 		{"bad host", emulator.Options{AllowedHosts: []string{"http://localhost"}}, "host"},
 		{"bad origin", emulator.Options{AllowedOrigins: []string{"app.example"}}, "origin"},
 		{"handler without URL", handler(emulator.EventHandler{}), "event handler 1: URLTemplate"},
@@ -103,6 +118,37 @@ func TestNames(t *testing.T) {
 	}
 	if address, err := server.ClientURL("1", nil); err == nil {
 		t.Errorf("client URL of a bad hub: got %q, want an error", address)
+	}
+}
+
+// An IP address is as good an endpoint as a name: for clients, for the REST
+// data plane and for handlers.
+func TestAddressAsEndpoint(t *testing.T) {
+	for _, endpoint := range []string{"http://[::1]:8080", "http://[2001:DB8::1]", "http://127.0.0.1:65535"} {
+		t.Run(endpoint, func(t *testing.T) {
+			origins := make(chan string, 1)
+			service := startQuiet(t, emulator.Options{Endpoint: endpoint, Settings: emulator.Settings{
+				Default: emulator.HubSettings{EventHandlers: []emulator.EventHandler{{
+					SystemEvents: []string{"connect"},
+					Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						w.Header().Set("WebHook-Allowed-Origin", r.Header.Get("WebHook-Request-Origin"))
+						if r.Method == http.MethodPost {
+							origins <- r.Header.Get("WebHook-Request-Origin")
+						}
+					}),
+				}}},
+			}})
+			if got, want := service.Endpoint(), strings.ToLower(endpoint); got != want {
+				t.Errorf("got endpoint %q, want %q", got, want)
+			}
+			c := service.Connect("chat", nil)
+			if got := <-origins; !strings.Contains(strings.ToLower(endpoint), got) || got == "" {
+				t.Errorf("got origin %q, want the host of %q", got, endpoint)
+			}
+			if ok, err := serviceClient(t, service).ConnectionExists(t.Context(), c.ConnectionID()); !ok || err != nil {
+				t.Errorf("connection exists: got %t, %v, want true", ok, err)
+			}
+		})
 	}
 }
 

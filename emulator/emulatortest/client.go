@@ -1,13 +1,12 @@
 package emulatortest
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,9 +23,10 @@ type ConnectOptions struct {
 	Roles  []string
 	Groups []string
 
-	// Subprotocol is what the client offers. "-" offers none, which makes it a
+	// Subprotocols are what the client offers, the preferred one first. If nil,
+	// json.webpubsub.azure.v1. If empty and not nil, none, which makes it a
 	// simple client.
-	Subprotocol string
+	Subprotocols []string
 
 	// URL replaces the one with a token for the fields above.
 	URL string
@@ -43,35 +43,31 @@ const receiveTime = 10 * time.Second
 const maxFrame = 32 << 20
 
 // A Client is one WebSocket client of a test. Whatever goes wrong fails the
-// test.
+// test with [testing.TB.Fatal], so its methods must be called from the
+// goroutine that runs the test, and not from others that the test has started.
 type Client struct {
-	t  testing.TB
-	ws *websocket.Conn
+	service *Service
+	t       testing.TB
+	url     string
+	header  http.Header
+	offered []string // subprotocols
+
+	ws    *websocket.Conn
+	inbox *inbox // of ws
 
 	connectionID      string
 	reconnectionToken string
-
-	arrived chan struct{} // has an element after each change of frames
-	mu      sync.Mutex    // guards frames
-	frames  []frame
 }
 
-type frame struct {
-	payload string
-	err     error
-}
-
-// Connect connects a client to a hub. A client with a subprotocol has received
-// its "connected" message when Connect returns. It ends with the test.
+// Connect connects a client to a hub. A client with a subprotocol of the
+// service has received its "connected" message when Connect returns; the
+// service may get to know a simple client only a moment later. A client ends
+// with the test. Connect must be called from the goroutine that runs the test.
 func (s *Service) Connect(hub string, options *ConnectOptions) *Client {
 	s.t.Helper()
 	c, resp, err := s.TryConnect(hub, options)
 	if err != nil {
-		status := 0
-		if resp != nil {
-			status = resp.StatusCode
-		}
-		s.t.Fatalf("emulatortest: connect to hub %q: status %d, %v", hub, status, err)
+		s.t.Fatalf("emulatortest: connect to hub %q: status %d, %v", hub, statusOf(resp), err)
 	}
 	return c
 }
@@ -91,24 +87,35 @@ func (s *Service) TryConnect(hub string, options *ConnectOptions) (*Client, *htt
 			s.t.Fatal(err)
 		}
 	}
-	dial := &websocket.DialOptions{HTTPClient: s.client, HTTPHeader: opts.Header}
-	if opts.Subprotocol != "-" {
-		dial.Subprotocols = []string{cmp.Or(opts.Subprotocol, "json.webpubsub.azure.v1")}
+	if opts.Subprotocols == nil {
+		opts.Subprotocols = []string{"json.webpubsub.azure.v1"}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), receiveTime)
-	defer cancel()
-	ws, resp, err := websocket.Dial(ctx, opts.URL, dial)
+	c := &Client{service: s, t: s.t, url: opts.URL, header: opts.Header, offered: opts.Subprotocols}
+	resp, err := c.dial(opts.URL)
 	if err != nil {
 		return nil, resp, err
 	}
+	return c, resp, nil
+}
+
+// dial gives the client a WebSocket and takes the connected message from it.
+func (c *Client) dial(address string) (*http.Response, error) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), receiveTime)
+	defer cancel()
+	ws, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{
+		HTTPClient: c.service.client, HTTPHeader: c.header, Subprotocols: c.offered,
+	})
+	if err != nil {
+		return resp, err
+	}
 	ws.SetReadLimit(maxFrame)
-	c := &Client{t: s.t, ws: ws, arrived: make(chan struct{}, 1)}
-	go c.read()
-	s.t.Cleanup(func() { _ = ws.CloseNow() })
-	if strings.HasSuffix(ws.Subprotocol(), ".webpubsub.azure.v1") {
+	c.ws, c.inbox = ws, readAll(ws)
+	c.t.Cleanup(func() { _ = ws.CloseNow() })
+	if strings.HasSuffix(strings.ToLower(ws.Subprotocol()), ".webpubsub.azure.v1") {
 		c.greet()
 	}
-	return c, resp, nil
+	return resp, nil
 }
 
 // greet takes the connected message.
@@ -122,27 +129,19 @@ func (c *Client) greet() {
 	c.connectionID, c.reconnectionToken = connected.ConnectionID, connected.ReconnectionToken
 }
 
-func (c *Client) read() {
-	for {
-		_, payload, err := c.ws.Read(context.Background())
-		c.mu.Lock()
-		c.frames = append(c.frames, frame{string(payload), err})
-		c.mu.Unlock()
-		select {
-		case c.arrived <- struct{}{}:
-		default:
-		}
-		if err != nil {
-			return
-		}
+func statusOf(resp *http.Response) int {
+	if resp == nil {
+		return 0
 	}
+	return resp.StatusCode
 }
 
 // ConnectionID returns the id that the service gave to the connection, empty
 // for simple clients.
 func (c *Client) ConnectionID() string { return c.connectionID }
 
-// ReconnectionToken returns what a client of a reliable protocol recovers with.
+// ReconnectionToken returns what a client of a reliable protocol recovers with,
+// from the latest connected message. It is empty for other clients.
 func (c *Client) ReconnectionToken() string { return c.reconnectionToken }
 
 // Send sends a text frame.
@@ -166,14 +165,39 @@ func (c *Client) write(kind websocket.MessageType, payload []byte) {
 	}
 }
 
-// Receive returns the next frame. It waits for ten seconds.
+// Receive returns the next frame, which must be a text frame. It waits for ten
+// seconds.
 func (c *Client) Receive() string {
 	c.t.Helper()
-	f := c.next()
-	if f.err != nil {
-		c.t.Fatalf("emulatortest: receive: %v", f.err)
+	f := c.receive()
+	if f.binary {
+		c.t.Fatalf("emulatortest: received the binary frame %x, want a text frame", f.payload)
+	}
+	return string(f.payload)
+}
+
+// ReceiveBinary returns the next frame, which must be a binary frame. It waits
+// for ten seconds.
+func (c *Client) ReceiveBinary() []byte {
+	c.t.Helper()
+	f := c.receive()
+	if !f.binary {
+		c.t.Fatalf("emulatortest: received the text frame %q, want a binary frame", f.payload)
 	}
 	return f.payload
+}
+
+// ReceiveNothing fails the test when a frame arrives within d, or has arrived
+// and was not received, or when the connection ends. In a bubble of
+// testing/synctest the wait takes no time.
+func (c *Client) ReceiveNothing(d time.Duration) {
+	c.t.Helper()
+	switch f, ok := c.inbox.next(d); {
+	case ok && f.err != nil:
+		c.t.Fatalf("emulatortest: the connection has ended: %v", f.err)
+	case ok:
+		c.t.Fatalf("emulatortest: received %q, want nothing", f.payload)
+	}
 }
 
 // ReceiveClose returns the code and the reason with which the service closed
@@ -191,31 +215,23 @@ func (c *Client) ReceiveClose() (code int, reason string) {
 	return int(websocket.StatusAbnormalClosure), ""
 }
 
-func (c *Client) next() frame {
+// receive returns the next frame of a connection that has not ended.
+func (c *Client) receive() frame {
 	c.t.Helper()
-	late := time.NewTimer(receiveTime)
-	defer late.Stop()
-	for {
-		if f, ok := c.take(); ok {
-			return f
-		}
-		select {
-		case <-c.arrived:
-		case <-late.C:
-			c.t.Fatalf("emulatortest: nothing was received in %v", receiveTime)
-		}
+	f := c.next()
+	if f.err != nil {
+		c.t.Fatalf("emulatortest: receive: %v", f.err)
 	}
+	return f
 }
 
-// take takes a frame that has arrived.
-func (c *Client) take() (f frame, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.frames) == 0 {
-		return frame{}, false
+func (c *Client) next() frame {
+	c.t.Helper()
+	f, ok := c.inbox.next(receiveTime)
+	if !ok {
+		c.t.Fatalf("emulatortest: nothing was received in %v", receiveTime)
 	}
-	f, c.frames = c.frames[0], c.frames[1:]
-	return f, true
+	return f
 }
 
 // Close ends the connection with a closing handshake.
@@ -225,8 +241,36 @@ func (c *Client) Close() {
 }
 
 // Drop ends the network connection as a broken line does. A client of a
-// reliable protocol can recover.
+// reliable protocol can [Client.Recover].
 func (c *Client) Drop() {
 	c.t.Helper()
 	_ = c.ws.CloseNow()
+}
+
+// Recover gives a client of a reliable protocol a new WebSocket for the
+// connection that it had before [Client.Drop], and takes the new connected
+// message. It offers the same subprotocols as before. What arrived on the old WebSocket and was not received is gone; the
+// service sends again all data messages that the client has not acknowledged.
+func (c *Client) Recover() {
+	c.t.Helper()
+	if c.reconnectionToken == "" {
+		c.t.Fatalf("emulatortest: recover: the subprotocol is %q, want a reliable one", c.ws.Subprotocol())
+	}
+	u, err := url.Parse(c.url)
+	if err != nil {
+		c.t.Fatalf("emulatortest: recover: %v", err)
+	}
+	query := u.Query()
+	query.Del("access_token")
+	query.Set("awps_connection_id", c.connectionID)
+	query.Set("awps_reconnection_token", c.reconnectionToken)
+	u.RawQuery = query.Encode()
+	before := c.connectionID
+	c.Drop()
+	if resp, err := c.dial(u.String()); err != nil {
+		c.t.Fatalf("emulatortest: recover: status %d, %v", statusOf(resp), err)
+	}
+	if c.connectionID != before {
+		c.t.Fatalf("emulatortest: recover: the connection is %q, want %q", c.connectionID, before)
+	}
 }

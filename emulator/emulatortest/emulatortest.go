@@ -25,8 +25,9 @@ import (
 	"github.com/gowebpubsub/webpubsub/internal/memnet"
 )
 
-// A Service is a service that lives as long as its test. Its exported methods
-// may be called from any goroutine of the test.
+// A Service is a service that lives as long as its test. Its methods may be
+// called from any goroutine of the test, but for Connect and TryConnect, which
+// may fail the test.
 type Service struct {
 	*emulator.Server
 

@@ -1,6 +1,8 @@
 package emulatortest_test
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -11,16 +13,19 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/gowebpubsub/webpubsub"
 	"github.com/gowebpubsub/webpubsub/emulator"
 	"github.com/gowebpubsub/webpubsub/emulator/emulatortest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+const reliable = "json.reliable.webpubsub.azure.v1"
+
 func TestBubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		service := emulatortest.Start(t, newHandler())
-		alice := service.Connect("chat", &emulatortest.ConnectOptions{UserID: "alice", Subprotocol: "json.reliable.webpubsub.azure.v1"})
+		alice := service.Connect("chat", &emulatortest.ConnectOptions{UserID: "alice", Subprotocols: []string{reliable}})
 		if alice.ConnectionID() == "" || alice.ReconnectionToken() == "" {
 			t.Errorf("got connection id %q and reconnection token %q", alice.ConnectionID(), alice.ReconnectionToken())
 		}
@@ -29,29 +34,68 @@ func TestBubble(t *testing.T) {
 		if got, want := alice.Receive(), `{"type":"pong"}`; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
-		alice.Drop()
-		recovery := fmt.Sprintf("/client/hubs/chat?awps_connection_id=%s&awps_reconnection_token=%s", alice.ConnectionID(), alice.ReconnectionToken())
-		again := service.Connect("chat", &emulatortest.ConnectOptions{
-			URL: strings.Replace(service.Endpoint(), "http", "ws", 1) + recovery, Subprotocol: "json.reliable.webpubsub.azure.v1",
-		})
-		if again.ConnectionID() != alice.ConnectionID() {
-			t.Errorf("got connection id %q, want %q", again.ConnectionID(), alice.ConnectionID())
+		alice.Close()
+	})
+}
+
+func TestRecover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := emulatortest.Start(t, newHandler())
+		alice := service.Connect("chat", &emulatortest.ConnectOptions{UserID: "alice", Subprotocols: []string{"other", reliable}})
+		id, token := alice.ConnectionID(), alice.ReconnectionToken()
+		alice.Send(`{"type":"event","event":"message","dataType":"text","data":"hi"}`)
+		reply := `{"type":"message","from":"server","dataType":"text","data":"hello, alice","sequenceId":1}`
+		for i := range 3 { // the reply comes again until it is acknowledged
+			if got := alice.Receive(); got != reply {
+				t.Errorf("after %d recoveries: got %s, want %s", i, got, reply)
+			}
+			time.Sleep(10 * time.Second) // makes another token
+			alice.Drop()
+			time.Sleep(10 * time.Second)
+			alice.Recover()
+			if alice.ConnectionID() != id || alice.ReconnectionToken() == token {
+				t.Errorf("got connection %q, want %q, and a new token", alice.ConnectionID(), id)
+			}
+			token = alice.ReconnectionToken()
 		}
-		again.Close()
+		alice.Receive()
+		alice.Send(`{"type":"sequenceAck","sequenceId":1}`)
+		synctest.Wait() // the service has read it
+		alice.Recover() // without a Drop before
+		alice.ReceiveNothing(time.Minute)
+		alice.Close()
 	})
 }
 
 func TestBinary(t *testing.T) {
-	service := emulatortest.Start(t, newHandler())
-	c := service.Connect("chat", &emulatortest.ConnectOptions{
-		UserID: "alice", Subprotocol: "-", Header: http.Header{"Origin": {"http://localhost"}},
+	synctest.Test(t, func(t *testing.T) {
+		service := emulatortest.Start(t, newHandler())
+		c := service.Connect("chat", &emulatortest.ConnectOptions{
+			UserID: "alice", Subprotocols: []string{}, Header: http.Header{"Origin": {"http://localhost"}}, Groups: []string{"room"},
+		})
+		c.SendBinary([]byte{0, 255})
+		if got, want := c.Receive(), "hello, alice"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if c.ConnectionID() != "" {
+			t.Errorf("got connection id %q of a simple client", c.ConnectionID())
+		}
+		sendBinary(t, service)
+		if got, want := c.ReceiveBinary(), []byte{0, 255}; !bytes.Equal(got, want) {
+			t.Errorf("got %x, want %x", got, want)
+		}
 	})
-	c.SendBinary([]byte{0, 255})
-	if got, want := c.Receive(), "hello, alice"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+}
+
+// sendBinary has the application send two bytes to everyone.
+func sendBinary(t testing.TB, service *emulatortest.Service) {
+	t.Helper()
+	client, err := webpubsub.NewClient(service.ConnectionString(), "chat", &webpubsub.ClientOptions{HTTPClient: service.HTTPClient()})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if c.ConnectionID() != "" {
-		t.Errorf("got connection id %q of a simple client", c.ConnectionID())
+	if err := client.SendToAll(context.Background(), webpubsub.Binary([]byte{0, 255}), nil); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -101,6 +145,37 @@ func TestFailures(t *testing.T) {
 			c.Send(`{"type":"ping"}`)
 			c.ReceiveClose()
 		}, "want the end of the connection"},
+		{"binary instead of text", func(t testing.TB) {
+			service := emulatortest.Start(t, nil)
+			c := service.Connect("chat", &emulatortest.ConnectOptions{Subprotocols: []string{}})
+			synctest.Wait() // the service knows the client
+			sendBinary(t, service)
+			c.Receive()
+		}, "received the binary frame 00ff, want a text frame"},
+		{"text instead of binary", func(t testing.TB) {
+			c := emulatortest.Start(t, nil).Connect("chat", nil)
+			c.Send(`{"type":"ping"}`)
+			c.ReceiveBinary()
+		}, "want a binary frame"},
+		{"something", func(t testing.TB) {
+			c := emulatortest.Start(t, nil).Connect("chat", nil)
+			c.Send(`{"type":"ping"}`)
+			c.ReceiveNothing(time.Second)
+		}, "pong"},
+		{"nothing from a connection that has ended", func(t testing.TB) {
+			c := emulatortest.Start(t, nil).Connect("chat", nil)
+			c.Drop()
+			c.ReceiveNothing(time.Second)
+		}, "the connection has ended"},
+		{"recovery of a client that cannot", func(t testing.TB) {
+			emulatortest.Start(t, nil).Connect("chat", nil).Recover()
+		}, `the subprotocol is "json.webpubsub.azure.v1", want a reliable one`},
+		{"recovery too late", func(t testing.TB) {
+			c := emulatortest.Start(t, nil).Connect("chat", &emulatortest.ConnectOptions{Subprotocols: []string{reliable}})
+			c.Drop()
+			time.Sleep(time.Minute)
+			c.Recover()
+		}, "The connection could not be recovered"},
 		{"sent too late", func(t testing.TB) {
 			c := emulatortest.Start(t, nil).Connect("chat", nil)
 			c.Close()

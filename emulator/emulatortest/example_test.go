@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gowebpubsub/webpubsub"
 	"github.com/gowebpubsub/webpubsub/emulator"
@@ -81,8 +82,8 @@ func ExampleStartWith() {
 		Settings: emulator.Settings{Hubs: map[string]emulator.HubSettings{"open": settings}},
 	})
 	c := service.Connect("open", &emulatortest.ConnectOptions{
-		URL:         strings.Replace(service.Endpoint(), "http", "ws", 1) + "/client/hubs/open",
-		Subprotocol: "-", // a simple client
+		URL:          strings.Replace(service.Endpoint(), "http", "ws", 1) + "/client/hubs/open",
+		Subprotocols: []string{}, // a simple client
 	})
 	c.Send("hi")
 	fmt.Println(c.Receive())
@@ -131,4 +132,26 @@ func ExampleClient_ReceiveClose() {
 	c.Send("not JSON")
 	fmt.Println(c.ReceiveClose())
 	// Output: 1007 the frame is not valid JSON: error at byte 2
+}
+
+func ExampleClient_Recover() {
+	defer t.end()
+	service := emulatortest.Start(t, newHandler())
+	alice := service.Connect("chat", &emulatortest.ConnectOptions{
+		UserID: "alice", Subprotocols: []string{"json.reliable.webpubsub.azure.v1"},
+	})
+	alice.Drop()
+	alice.Recover() // the connection of before, with its groups
+	alice.Send(`{"type":"event","event":"message","dataType":"text","data":"hi"}`)
+	fmt.Println(alice.Receive())
+	// Output: {"type":"message","from":"server","dataType":"text","data":"hello, alice","sequenceId":1}
+}
+
+func ExampleClient_ReceiveNothing() {
+	defer t.end()
+	service := emulatortest.Start(t, newHandler())
+	alice := service.Connect("chat", nil)
+	alice.ReceiveNothing(time.Millisecond) // in a bubble of testing/synctest it could be an hour
+	fmt.Println("silence")
+	// Output: silence
 }

@@ -22,7 +22,7 @@ const hub = "chat"
 func listen(t *testing.T) *emulatortest.Service {
 	t.Helper()
 	return emulatortest.Listen(t, &emulator.Options{
-		Limits:   emulator.Limits{RecoveryWindow: 2 * time.Second},
+		Limits:   emulator.Limits{RecoveryWindow: 5 * time.Second},
 		Delivery: emulator.Delivery{RetryDelays: []time.Duration{}},
 	})
 }
