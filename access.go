@@ -71,10 +71,10 @@ func (a ClientAccess) GoString() string { return fmt.Sprintf("ClientAccess(%s)",
 // LogValue keeps the token out of logs.
 func (a ClientAccess) LogValue() slog.Value { return slog.StringValue(a.BaseURL) }
 
-// ClientAccess returns what a client needs to connect to the hub. With an
+// ClientAccessURL returns what a client needs to connect to the hub. With an
 // access key the token is made here and nothing is sent; otherwise the service
 // is asked for one, as with [Client.GenerateClientToken].
-func (c *Client) ClientAccess(ctx context.Context, options *ClientAccessOptions) (*ClientAccess, error) {
+func (c *Client) ClientAccessURL(ctx context.Context, options *ClientAccessOptions) (*ClientAccess, error) {
 	opts, err := options.checked()
 	if err != nil {
 		return nil, fmt.Errorf("webpubsub: ClientAccess: %w", err)
@@ -105,7 +105,7 @@ func (c *Client) ClientAccess(ctx context.Context, options *ClientAccessOptions)
 }
 
 // GenerateClientToken asks the service to make a token for a client. Most
-// applications use [Client.ClientAccess], which does so only where it has to.
+// applications use [Client.ClientAccessURL], which does so only where it has to.
 func (c *Client) GenerateClientToken(ctx context.Context, options *ClientAccessOptions) (string, error) {
 	const name = "GenerateClientToken"
 	opts, err := options.checked()

@@ -44,7 +44,7 @@ func TestTokenVectors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := answering(status(500, ""))
-				got, err := s.client(t, nil).ClientAccess(t.Context(), tt.options)
+				got, err := s.client(t, nil).ClientAccessURL(t.Context(), tt.options)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -81,7 +81,7 @@ func TestClientAccessURL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		access, err := client.ClientAccess(t.Context(), nil)
+		access, err := client.ClientAccessURL(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestClientAccessURL(t *testing.T) {
 func TestClientAccessFromService(t *testing.T) {
 	s := answering(status(200, `{"token":"a.b+c"}`))
 	client := s.entraClient(t, nil)
-	access, err := client.ClientAccess(t.Context(), &webpubsub.ClientAccessOptions{UserID: "bob"})
+	access, err := client.ClientAccessURL(t.Context(), &webpubsub.ClientAccessOptions{UserID: "bob"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func TestArguments(t *testing.T) {
 	metadata := func(m map[string]string) webpubsub.Message { return webpubsub.Message{Metadata: m} }
 	access := func(options webpubsub.ClientAccessOptions) do {
 		return func(ctx context.Context, c *webpubsub.Client) error {
-			_, err := c.ClientAccess(ctx, &options)
+			_, err := c.ClientAccessURL(ctx, &options)
 			return err
 		}
 	}

@@ -92,7 +92,7 @@ func TestReverseProxy(t *testing.T) {
 		}
 		checkToken(t, req.Header.Get("Authorization"), endpoint+uri, time.Now())
 	}
-	access, err := client.ClientAccess(t.Context(), nil)
+	access, err := client.ClientAccessURL(t.Context(), nil)
 	if err != nil || !strings.HasPrefix(access.BaseURL, "ws://localhost:8080/") {
 		t.Errorf("got %v (%v), want the endpoint of the service", access, err)
 	}

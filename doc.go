@@ -21,21 +21,23 @@
 //	existence     ConnectionExists, GroupExists, UserExists
 //	closing       CloseConnection, CloseAllConnections, CloseGroupConnections, CloseUserConnections
 //	permissions   GrantPermission, RevokePermission, HasPermission
-//	access        ClientAccess, GenerateClientToken
+//	access        ClientAccessURL, GenerateClientToken
 //	the service   Health
 //
-// Names of groups, users and connections may contain anything; only "." and
-// ".." are refused where they would be a segment of a URL. Empty names and
-// other arguments that the service cannot take are errors before anything is
-// sent.
+// Names of groups, users and connections are escaped where they become a part of
+// a URL, as in the other SDKs; "." and ".." are refused there. Avoid slashes in
+// names: the service leaves an escaped slash as it is (as Microsoft's emulator
+// shows it), so that no REST operation reaches a group or a user that has one.
+// Empty names and other arguments that the service cannot take are errors before
+// anything is sent.
 //
 // # Letting clients in
 //
-// [Client.ClientAccess] makes a URL with a token in it, which says who the
+// [Client.ClientAccessURL] makes a URL with a token in it, which says who the
 // client is and what it may do. Hand it out from an endpoint that knows its
 // user:
 //
-//	access, err := client.ClientAccess(ctx, &webpubsub.ClientAccessOptions{
+//	access, err := client.ClientAccessURL(ctx, &webpubsub.ClientAccessOptions{
 //		UserID: user,
 //		Roles:  []string{webpubsub.RoleSendToGroup("lobby")},
 //		Groups: []string{"lobby"},

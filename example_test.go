@@ -113,13 +113,13 @@ func ExampleClient_SendToGroup() {
 	defer stop()
 
 	// Everybody in the room but the one who wrote it.
-	err := client.SendToGroup(context.Background(), "rooms/7", webpubsub.Text("hello"), &webpubsub.SendOptions{
+	err := client.SendToGroup(context.Background(), "rooms-7", webpubsub.Text("hello"), &webpubsub.SendOptions{
 		Excluded: []string{"c1"},
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Output: POST /groups/rooms%2F7/:send excluded=["c1"] hello
+	// Output: POST /groups/rooms-7/:send excluded=["c1"] hello
 }
 
 func ExampleClient_SendToUser() {
@@ -232,13 +232,13 @@ func ExampleClient_GrantPermission() {
 	// true <nil>
 }
 
-func ExampleClient_ClientAccess() {
+func ExampleClient_ClientAccessURL() {
 	client, err := webpubsub.NewClient("Endpoint=https://demo.webpubsub.azure.com;AccessKey=an-access-key;Version=1.0;", "chat", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	negotiate := func(w http.ResponseWriter, r *http.Request) {
-		access, err := client.ClientAccess(r.Context(), &webpubsub.ClientAccessOptions{
+		access, err := client.ClientAccessURL(r.Context(), &webpubsub.ClientAccessOptions{
 			UserID: "bob", // whoever is logged in
 			Roles:  []string{webpubsub.RoleSendToGroup("lobby")},
 			Groups: []string{"lobby"},

@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"unicode/utf8"
@@ -20,6 +21,17 @@ type ending struct {
 	reason   string               // of the disconnected event
 	now      bool                 // without waiting for what is queued for the client
 	abrupt   bool                 // events of the client that are under way are given up
+	cause    error                // what the client did wrong, in full; nil where reason says it
+}
+
+// fault returns what somebody should mend, nil for endings that are as they
+// should be and for those that a failed event explains.
+func (e *ending) fault() error {
+	switch e.category {
+	case "BadRequest", "SlowClient", "PingTimeout", "Unauthorized":
+		return cmp.Or(e.cause, errors.New(e.reason))
+	}
+	return nil
 }
 
 func (e *ending) Error() string { return "the client is gone: " + e.reason }
@@ -74,7 +86,9 @@ func endBadFrame(err error) ending {
 	if bad, ok := errors.AsType[*protocol.FrameError](err); ok && bad.WrongKind {
 		code = websocket.StatusUnsupportedData
 	}
-	return endWith("BadRequest", code, text)
+	e := endWith("BadRequest", code, text)
+	e.cause = fmt.Errorf("the client sent what its protocol does not allow: %w", err)
+	return e
 }
 
 // endOfTransport is how a connection without recovery ends when reading from

@@ -27,7 +27,7 @@ type Record struct {
 	Duration time.Duration
 
 	Reason string // of Closed: the service's word for it, like "Normal" or "SlowClient"
-	Err    error  // why an event was not delivered, a client refused or consent not given
+	Err    error  // why an event was not delivered, a client refused or consent not given, and what a client of Closed did wrong
 	Hint   string // what to do about Err; may be empty
 }
 
@@ -71,13 +71,17 @@ func (s *Server) record(r Record) {
 		return
 	}
 	level := slog.LevelDebug
-	attrs := []slog.Attr{slog.String("hub", r.Hub), slog.String("connection", r.ConnectionID), slog.String("user", r.UserID)}
-	switch r.Kind {
-	case Closed:
-		attrs = append(attrs, slog.String("reason", r.Reason))
-	case Refused:
+	if r.Err != nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.Int("status", r.Status), slog.Any("error", r.Err), slog.String("hint", r.Hint))
+	}
+	var attrs []slog.Attr
+	for _, attr := range []slog.Attr{
+		slog.String("hub", r.Hub), slog.String("connection", r.ConnectionID), slog.String("user", r.UserID),
+		slog.String("category", r.Reason), slog.Int("status", r.Status), slog.Any("error", r.Err), slog.String("hint", r.Hint),
+	} {
+		if v := attr.Value; v.String() != "" && !v.Equal(slog.IntValue(0)) && !v.Equal(slog.AnyValue(nil)) {
+			attrs = append(attrs, attr)
+		}
 	}
 	s.logger.LogAttrs(context.Background(), level, "client "+r.Kind.String(), attrs...)
 }
@@ -91,7 +95,7 @@ func (s *Server) admitted(session *session, kind RecordKind) {
 func (s *Server) closed(session *session, e ending) {
 	s.record(Record{
 		Kind: Closed, Hub: session.hub.name, ConnectionID: session.id, UserID: session.userID,
-		Duration: time.Since(session.opened), Reason: e.category,
+		Duration: time.Since(session.opened), Reason: e.category, Err: e.fault(),
 	})
 	s.leaveHub(session.hub)
 }

@@ -38,7 +38,7 @@ type Server struct {
 	handler         http.Handler // everything behind the guard
 
 	life     context.Context // of what nobody waits for; ends with a Shutdown that took too long
-	end      context.CancelFunc
+	end      context.CancelCauseFunc
 	settings atomic.Pointer[hubConfigs]
 	tasks    tasks
 
@@ -74,7 +74,7 @@ func New(options *Options) (*Server, error) {
 		broker:          &broker.Memory{},
 		hubs:            map[string]*hub{},
 	}
-	s.life, s.end = context.WithCancel(context.Background())
+	s.life, s.end = context.WithCancelCause(context.Background())
 	if err := s.Apply(opts.Settings); err != nil {
 		return nil, err
 	}
@@ -260,10 +260,11 @@ func (s *Server) sessions() (all []*session) {
 // returns; what is still under way is given up.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.tasks.close()
+	s.sender.Drain()
 	for _, session := range s.sessions() {
 		session.end(endShutdown)
 	}
 	err := s.tasks.wait(ctx)
-	s.end()
+	s.end(errClosing)
 	return cmp.Or(err, s.sender.Shutdown(ctx))
 }

@@ -63,7 +63,6 @@ func (s *session) run(c *conn) {
 		}
 		request, err := s.codec.Decode(frame)
 		if err != nil {
-			s.hub.server.logger.Warn("a client sent what its protocol does not allow", "hub", s.hub.name, "connection", s.id, "reason", err.Error())
 			s.end(endBadFrame(err))
 			c.drain()
 			return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -67,7 +68,7 @@ func (a *app) printNotes(p *plan, head headLine, moved bool) {
 		a.tell("note: port %d is in use, the service is at %s", p.address.port, head.Endpoint)
 	}
 	if !p.address.private() {
-		a.tell("warning: the service listens on %s: whoever reaches this machine can use it. Its default key is public and protects nothing", a.where(p))
+		a.tell("warning: the service listens on %s: whoever reaches this machine and knows its key can use it%s", a.where(p), publicKey(p))
 	}
 	for _, note := range p.notes {
 		a.tell("note: %s", printable(note))
@@ -79,6 +80,14 @@ func (a *app) printNotes(p *plan, head headLine, moved bool) {
 	a.tell("note: clients have to trust the local certificate authority. In their terminal, for Node.js, and for Go and curl:\n")
 	a.tell("  export NODE_EXTRA_CA_CERTS=%s", shellQuote(head.CertFile))
 	a.tell("  export SSL_CERT_FILE=%s\n", shellQuote(head.CertFile))
+}
+
+// publicKey warns of the key that everybody knows.
+func publicKey(p *plan) string {
+	if p.options.AccessKey == "" || p.options.AccessKey == emulator.DefaultAccessKey {
+		return ". The default key is public and protects nothing: set another with --key"
+	}
+	return ""
 }
 
 func (a *app) where(p *plan) string {
@@ -136,7 +145,7 @@ func routesText(lines []routeLine) string {
 				hub = "all hubs"
 			}
 		}
-		fmt.Fprintf(&b, "%s → %s (%s)\n", printable(hub), printable(line.URL), printable(strings.Join(line.Events, ", ")))
+		fmt.Fprintf(&b, "%s → %s (%s)\n", printable(hub), printable(line.URL), printable(cmp.Or(strings.Join(line.Events, ", "), "takes no events")))
 	}
 	return b.String()
 }

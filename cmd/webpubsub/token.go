@@ -52,7 +52,7 @@ func (a *app) token(c *cobra.Command, connectionString, hub string, options *web
 	if err != nil {
 		return usagef("%s", library(err))
 	}
-	access, err := client.ClientAccess(c.Context(), options)
+	access, err := client.ClientAccessURL(c.Context(), options)
 	if err != nil {
 		return usagef("%s", library(err))
 	}

@@ -37,7 +37,8 @@ type Service struct {
 }
 
 // Start starts a service in memory that sends all events of all hubs to
-// handler, and ends it with the test. A nil handler gets no events.
+// handler, those about groups included, and ends it with the test. A nil handler
+// gets no events.
 func Start(t testing.TB, handler http.Handler) *Service {
 	t.Helper()
 	return StartWith(t, optionsFor(handler))

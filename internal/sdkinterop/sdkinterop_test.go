@@ -99,7 +99,7 @@ func TestTableIsComplete(t *testing.T) {
 	for method := range reflect.TypeFor[*webpubsub.Client]().Methods() {
 		takesContext := method.Type.NumIn() > 1 && method.Type.In(1) == reflect.TypeFor[context.Context]()
 		name := strings.ToLower(method.Name[:1]) + method.Name[1:]
-		if takesContext && name != "clientAccess" && !compared[name] {
+		if takesContext && name != "clientAccessURL" && !compared[name] {
 			t.Errorf("%s is not compared", method.Name)
 		}
 	}
@@ -192,7 +192,7 @@ func TestSameClientAccess(t *testing.T) {
 		{"MQTT", object{"clientProtocol": "mqtt"}, &webpubsub.ClientAccessOptions{Protocol: webpubsub.ClientProtocolMQTT}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ours, err := client.ClientAccess(t.Context(), tt.ours)
+			ours, err := client.ClientAccessURL(t.Context(), tt.ours)
 			if err != nil {
 				t.Fatal(err)
 			}

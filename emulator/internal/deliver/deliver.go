@@ -112,8 +112,10 @@ type Sender struct {
 	transport http.RoundTripper
 	own       *http.Transport // transport, unless the options bring one
 
-	life context.Context // of the checks for consent
-	end  context.CancelCauseFunc
+	draining chan struct{}   // closed when nothing is tried again
+	drain    sync.Once       // closes draining
+	life     context.Context // of the checks for consent
+	end      context.CancelCauseFunc
 
 	mu       sync.Mutex // guards what follows
 	closed   bool
@@ -151,7 +153,7 @@ func New(options *Options) *Sender {
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
-	s := &Sender{opts: opts, transport: opts.Transport, consents: map[consentKey]*consent{}}
+	s := &Sender{opts: opts, transport: opts.Transport, draining: make(chan struct{}), consents: map[consentKey]*consent{}}
 	s.life, s.end = context.WithCancelCause(context.Background())
 	if s.transport == nil {
 		s.own = newTransport(opts.RootCAs)
@@ -173,6 +175,19 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 		MaxIdleConnsPerHost:    100,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 1 << 20,
+	}
+}
+
+// Drain has every event tried once from now on: the service is about to end,
+// and a handler that is gone already is not to hold it up.
+func (s *Sender) Drain() { s.drain.Do(func() { close(s.draining) }) }
+
+func (s *Sender) isDraining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -74,10 +74,17 @@ func (e *UnsendableError) Hint() string {
 // A CanceledError reports an event that was given up before its answer: its
 // client went away, or the service ends.
 type CanceledError struct {
-	Err error // what ended the context
+	Attempts int
+	Last     error // how the attempt before ended; nil for the first
+	Err      error // what ended the context
 }
 
-func (e *CanceledError) Error() string { return "the event was given up: " + e.Err.Error() }
+func (e *CanceledError) Error() string {
+	if e.Last == nil {
+		return "the event was given up: " + e.Err.Error()
+	}
+	return fmt.Sprintf("the event was given up%s, the last ended with %q: %v", times(e.Attempts), e.Last.Error(), e.Err)
+}
 
 // Unwrap returns what ended the context.
 func (e *CanceledError) Unwrap() error { return e.Err }

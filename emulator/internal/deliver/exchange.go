@@ -70,11 +70,13 @@ func (s *Sender) exchange(ctx context.Context, x *exchange) (*reply, error) {
 		default:
 			return nil, err
 		}
-		if x.attempts > len(s.opts.RetryDelays) {
+		if x.attempts > len(s.opts.RetryDelays) || s.isDraining() {
 			return r, err
 		}
 		select {
 		case <-time.After(s.opts.RetryDelays[x.attempts-1]):
+		case <-s.draining:
+			return r, err
 		case <-ctx.Done():
 			return nil, x.ended(ctx, last)
 		}
@@ -92,7 +94,7 @@ func (x *exchange) ended(ctx context.Context, last error) error {
 	if cause == nil || cause == errLimit { // nil while the limit is about to end it
 		return &TimeoutError{URL: display(x.url), Limit: x.limit, Attempts: x.attempts, Last: last}
 	}
-	return &CanceledError{Err: cause}
+	return &CanceledError{Attempts: x.attempts, Last: last, Err: cause}
 }
 
 // attempt sends a request once. The limit stops when the headers of a good

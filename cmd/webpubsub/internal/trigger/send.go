@@ -138,10 +138,15 @@ var errTooLong = fmt.Errorf("it has more than %d MB", wire.MaxAnswerBytes>>20)
 
 // explain says why there is no answer, and what to do about it.
 func (x *Exchange) explain(ctx context.Context, err error, timeout time.Duration) {
-	if broken, ok := errors.AsType[*bodyError](err); ok {
-		x.Err = fmt.Errorf("%s answered %s, but the body of the answer did not come whole: %w", x.URL, Status(broken.status), broken.err)
+	broken, ok := errors.AsType[*bodyError](err)
+	switch {
+	case ok && broken.err == errTooLong:
+		x.Err = fmt.Errorf("%s answered %s, but the answer cannot be used: %w", x.URL, Status(broken.status), broken)
+		x.Hint = "answer with less; large data belongs in a storage that the client reads from"
+	case ok:
+		x.Err = fmt.Errorf("%s answered %s, but the body of the answer did not come whole: %w", x.URL, Status(broken.status), broken)
 		x.Hint = "look for a panic in the application's log, and for a Content-Length that is not that of the body"
-	} else {
+	default:
 		x.Err = fmt.Errorf("%s gave no answer: %w", x.URL, err)
 		x.Hint = networkHint(err, x.url.Host)
 	}
@@ -151,8 +156,6 @@ func (x *Exchange) explain(ctx context.Context, err error, timeout time.Duration
 		x.Hint = "answer sooner: do what takes long after the answer, and send its result to the client then"
 	case ctx.Err() != nil:
 		x.Err, x.Hint = context.Cause(ctx), ""
-	case errors.Is(err, errTooLong):
-		x.Hint = "answer with less; large data belongs in a storage that the client reads from"
 	}
 }
 
