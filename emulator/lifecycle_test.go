@@ -151,6 +151,29 @@ func TestJoinsWhileClosing(t *testing.T) {
 
 // Shutdown waits for the answer to connect. A client that is admitted then is
 // refused, and the handler hears of it.
+// A handler that is gone already does not hold up Shutdown by retries.
+func TestShutdownTriesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := &journal{answer: func(w http.ResponseWriter, _ *http.Request, event string) {
+			if event == "disconnected" {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}}
+		options := app.options()
+		options.Delivery.RetryDelays = nil // those of the service
+		service := startQuiet(t, options)
+		service.Connect("chat", nil)
+		start := time.Now()
+		if err := service.Shutdown(context.Background()); err != nil {
+			t.Errorf("Shutdown: got %v", err)
+		}
+		if took := time.Since(start); took >= time.Second {
+			t.Errorf("Shutdown took %v, want less than the first pause", took)
+		}
+		app.check(t, "connect", "connected", "disconnected")
+	})
+}
+
 func TestShutdownWhileConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answered := make(chan struct{})

@@ -236,10 +236,13 @@ func (e *StatusError) Hint() string {
 
 // orRefused leaves room for a handler that refuses clients as it should.
 func (e *StatusError) orRefused(hint string) string {
-	if e.kind == wire.KindConnect {
-		return "if the handler did not mean to refuse this client: " + hint
+	switch {
+	case e.kind != wire.KindConnect:
+		return hint
+	case len(e.Answer.Body) > 0:
+		return "the application gave a reason, so it most likely meant to refuse this client; otherwise " + hint
 	}
-	return hint
+	return "if the handler did not mean to refuse this client: " + hint
 }
 
 // An AnswerError reports an answer that the service can do nothing with,

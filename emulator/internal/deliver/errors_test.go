@@ -45,7 +45,7 @@ func TestStatusErrors(t *testing.T) {
 		{302, "", wire.KindUser, "/", "answered 302 Found", "register the path /"},
 		{400, "", wire.KindUser, "/x", "answered 400 Bad Request", "its own log"},
 		{401, "", wire.KindUser, "/x", "answered 401 Unauthorized", "the handler does not accept the signature: its AccessKey"},
-		{401, "", wire.KindConnect, "/x", "answered 401 Unauthorized", "if the handler did not mean to refuse this client: the handler does not accept the signature"},
+		{401, "", wire.KindConnect, "/x", "answered 401 Unauthorized", "most likely meant to refuse this client; otherwise the handler does not accept the signature"},
 		{403, "", wire.KindUser, "/x", "answered 403 Forbidden", "events from demo.example"},
 		{404, "", wire.KindUser, "/x", "answered 404 Not Found", "register both /x and /x/ for POST"},
 		{405, "", wire.KindUser, "/x", "answered 405 Method Not Allowed", "register both /x and /x/ for POST and OPTIONS"},
