@@ -41,11 +41,10 @@ func (s *session) eventFailed(err error, closeOnFailure bool) {
 	s.end(endEventFailed)
 }
 
-// contentTypeOf returns the content type of a client's data.
+// contentTypeOf returns the content type of a client's data. An event with
+// metadata and no data is empty text.
 func contentTypeOf(dataType string) string {
 	switch dataType {
-	case wire.DataText:
-		return wire.ContentTypeText
 	case wire.DataJSON:
 		return wire.MediaJSON
 	case wire.DataProtobuf:

@@ -27,7 +27,3 @@ func (e *Encoded) Frame(c Codec) Frame {
 	e.frames = append(e.frames, formFrame{c.Form(), frame})
 	return frame
 }
-
-// Numbered returns the message with the number that it has for one client of a
-// reliable codec.
-func (e *Encoded) Numbered(c Codec, id uint64) Frame { return c.Number(e.Frame(c), id) }

@@ -27,7 +27,7 @@ func TestEncoded(t *testing.T) {
 	if first, second := e.Frame(protocol.JSON()), e.Frame(protocol.JSONReliable()); &first.Payload[0] != &second.Payload[0] {
 		t.Error("one form was written twice")
 	}
-	numbered := e.Numbered(protocol.JSONReliable(), 42)
+	numbered := protocol.JSONReliable().Number(e.Frame(protocol.JSONReliable()), 42)
 	if got, want := string(numbered.Payload), `{"type":"message","from":"server","dataType":"text","data":"hi","sequenceId":42}`; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

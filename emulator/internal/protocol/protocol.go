@@ -138,7 +138,6 @@ const (
 	ErrorInternal       = "InternalServerError"
 	ErrorDuplicate      = "Duplicate"
 	ErrorBadRequest     = "BadRequest"
-	ErrorNotFound       = "NotFound"
 	ErrorStreamNotFound = "StreamNotFound"
 )
 
