@@ -69,6 +69,12 @@
 // So a send that fails may have been delivered. Whoever prefers twice to never
 // calls again. [ClientOptions] sets the number and the pauses.
 //
+// # In the handler of an event
+//
+// With the context that package upstream gives a handler, requests carry the
+// x-ms-client-request-id of the event: logs, and the inspector of the local
+// service, then tell what an event led to.
+//
 // # Security
 //
 // Each request carries a token of its own, for its URL only and five minutes,

@@ -35,7 +35,8 @@ type Error struct {
 	// does not say.
 	RetryAfter time.Duration
 	// RequestID was sent as x-ms-client-request-id, with all attempts of one
-	// call: what to name to the support of Azure.
+	// call: what to name to the support of Azure. It is that of the event when
+	// the call was made with the context of an event's handler.
 	RequestID string
 }
 

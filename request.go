@@ -72,7 +72,7 @@ func (c *Client) do(ctx context.Context, op *operation) (*answer, error) {
 	if op.args != nil {
 		return nil, fmt.Errorf("webpubsub: %s: %w", op.name, op.args)
 	}
-	id := newRequestID()
+	id := cmp.Or(wire.RequestID(ctx), newRequestID())
 	for repeats := 0; ; repeats++ {
 		a, fate, err := c.attempt(ctx, op, id)
 		if err == nil {

@@ -79,6 +79,12 @@ type Options struct {
 	// instead of a line in the log. It must be safe for concurrent use and must
 	// not wait.
 	Observe func(Record)
+
+	// Inspect is called for every request between the service and the
+	// application, with all that is in it, see [Exchange]: it is for tools on a
+	// developer's machine. It must be safe for concurrent use and must not
+	// wait.
+	Inspect func(Exchange)
 }
 
 // Limits bound what clients can make the service keep. In all fields, zero is

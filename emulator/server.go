@@ -17,8 +17,8 @@ import (
 	"github.com/gowebpubsub/webpubsub/emulator/internal/access"
 	"github.com/gowebpubsub/webpubsub/emulator/internal/broker"
 	"github.com/gowebpubsub/webpubsub/emulator/internal/deliver"
-	"github.com/gowebpubsub/webpubsub/emulator/internal/guard"
 	"github.com/gowebpubsub/webpubsub/emulator/internal/rest"
+	"github.com/gowebpubsub/webpubsub/internal/guard"
 	"github.com/gowebpubsub/webpubsub/internal/wire"
 )
 
@@ -33,6 +33,7 @@ type Server struct {
 	forwardRefusals bool
 	logger          *slog.Logger
 	observe         func(Record)
+	inspect         func(Exchange)
 	broker          broker.Broker
 	sender          *deliver.Sender
 	handler         http.Handler // everything behind the guard
@@ -42,7 +43,8 @@ type Server struct {
 	settings atomic.Pointer[hubConfigs]
 	tasks    tasks
 
-	lostNotices sync.Once // logged
+	lostNotices sync.Once     // logged
+	exchanges   atomic.Uint64 // that were shown to inspect
 
 	mu          sync.Mutex // guards the fields below
 	hubs        map[string]*hub
@@ -71,6 +73,7 @@ func New(options *Options) (*Server, error) {
 		forwardRefusals: opts.ForwardRefusals,
 		logger:          opts.Logger,
 		observe:         opts.Observe,
+		inspect:         opts.Inspect,
 		broker:          &broker.Memory{},
 		hubs:            map[string]*hub{},
 	}
@@ -82,14 +85,22 @@ func New(options *Options) (*Server, error) {
 	if s.observe != nil {
 		delivery.Observe = s.delivered
 	}
+	calls := s.broker
+	if s.inspect != nil {
+		delivery.Trace = s.inspectTransfer
+		calls = counting{s.broker}
+	}
 	s.sender = deliver.New(delivery)
 	api := rest.New(&rest.Options{
-		Broker:       s.broker,
+		Broker:       calls,
 		Authorize:    func(r *http.Request) error { return s.keys.VerifyREST(bearer(r.Header), s.hosts(r), r.URL) },
 		Issue:        s.issue,
 		MaxBodyBytes: int64(opts.Limits.MessageBytes),
 		Logger:       opts.Logger,
 	})
+	if s.inspect != nil {
+		api = s.inspectCalls(api)
+	}
 	protection, err := guard.New(&guard.Options{
 		AllowedHosts:   append(slices.Clone(opts.AllowedHosts), endpoint.Hostname()),
 		AllowedOrigins: opts.AllowedOrigins,
@@ -239,6 +250,14 @@ func (s *Server) session(hubName, id string) *session {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	return h.sessions[id]
+}
+
+// Cut breaks the network connection of a client, as a bad network does: the
+// client is told nothing. With a reliable protocol it can come back and miss
+// nothing; any other is gone. It reports whether there was a connection to cut.
+func (s *Server) Cut(hub, connectionID string) bool {
+	session := s.session(strings.ToLower(hub), connectionID)
+	return session != nil && session.cut()
 }
 
 // sessions returns all sessions of this moment.

@@ -106,6 +106,17 @@ func (s *session) lost(c *conn, err error) {
 	s.mu.Unlock()
 }
 
+// cut breaks the WebSocket, if there is one. The read loop notices it.
+func (s *session) cut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.transport == nil {
+		return false
+	}
+	s.transport.abort()
+	return true
+}
+
 // expire ends a session whose client has not come back since a loss.
 func (s *session) expire(loss int) {
 	s.mu.Lock()

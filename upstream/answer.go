@@ -14,14 +14,15 @@ import (
 // answer runs the handler of a verified request, within HandlerTimeout if
 // there is one.
 func (x *exchange) answer(req Request) outcome {
+	ctx := wire.WithRequestID(x.ctx, x.conn.RequestID)
 	if x.h.opts.HandlerTimeout > 0 || !req.Blocking() {
 		mine := *x.conn // the handler may outlive the exchange, and change the request
 		x.conn = &mine
 	}
 	if x.h.opts.HandlerTimeout > 0 {
-		return x.h.answerInTime(x.ctx, req, x.conn)
+		return x.h.answerInTime(ctx, req, x.conn)
 	}
-	return x.h.answer(x.ctx, req)
+	return x.h.answer(ctx, req)
 }
 
 // answerInTime lets a handler that overstays run on by itself: nothing can

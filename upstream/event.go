@@ -44,7 +44,8 @@ type ConnectionContext struct {
 	// the events of one connection (for MQTT: of one physical connection).
 	EventID string
 	// RequestID is the x-ms-client-request-id, the same on every delivery of
-	// one event.
+	// one event. Calls that package webpubsub makes with the context of the
+	// handler carry it too.
 	RequestID string
 	// Subprotocol is the negotiated WebSocket subprotocol; on connect it is
 	// empty, except for MQTT.

@@ -70,22 +70,24 @@ func (c *Connection) State() (state string, ok bool) {
 // a new one with each answer starts over.
 const maxCookies = 50
 
-// keep takes from a good answer what the service takes.
-func (c *Connection) keep(kind wire.Kind, u *url.URL, h http.Header) {
+// keep takes from a good answer what the service takes. It returns the state
+// that the answer set, nil if it set none.
+func (c *Connection) keep(kind wire.Kind, u *url.URL, h http.Header) (state *string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if lines := h[wire.HeaderConnectionState]; len(lines) > 0 && kind.Blocking() {
-		state := trimSpace(lines[len(lines)-1])
-		c.state = &state
+		state = new(trimSpace(lines[len(lines)-1]))
+		c.state = state
 	}
 	cookies := (&http.Response{Header: h}).Cookies()
 	if len(cookies) == 0 {
-		return
+		return state
 	}
 	if c.jar == nil || len(c.jar.Cookies(u))+len(cookies) > 2*maxCookies {
 		c.jar, _ = cookiejar.New(nil) // never fails
 	}
 	c.jar.SetCookies(u, cookies[:min(len(cookies), maxCookies)])
+	return state
 }
 
 // addCookies adds the cookies that the connection has for a URL.

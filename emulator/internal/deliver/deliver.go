@@ -104,6 +104,11 @@ type Options struct {
 	// Observe is called once for each event, after its answer, and once for
 	// each change of a handler's consent, instead of a line in the log. It must be safe for concurrent use.
 	Observe func(Report)
+
+	// Trace is called with every request to a handler before it is sent, and
+	// what it returns when the rest of the Transfer is filled in. Both must be
+	// safe for concurrent use, and must not wait.
+	Trace func(*Transfer) (over func())
 }
 
 // A Sender delivers events. It is safe for concurrent use.
@@ -241,16 +246,12 @@ func (s *Sender) Send(ctx context.Context, handlers *Handlers, e *Event) (*Answe
 	if h == nil {
 		err := &NoHandlerError{Hub: e.conn.Hub, Kind: e.Kind, Name: e.subject(), Takes: handlers.describe()}
 		if e.Kind == wire.KindUser { // of the others, most are not taken
-			s.report(e.report(), start, err)
+			s.tracing().end(s.report(e.report(), start, err), nil, nil)
 		}
 		return nil, err
 	}
-	d := &delivery{sender: s, handler: h, event: e}
-	answer, err := d.run(ctx)
-	r := e.report()
-	r.URL, r.Status, r.Attempts = d.display, d.status, d.attempts
-	s.report(r, start, err)
-	return answer, err
+	d := &delivery{sender: s, handler: h, event: e, trace: s.tracing()}
+	return d.send(ctx, start)
 }
 
 // A delivery is an event on its way to one handler.
@@ -259,9 +260,39 @@ type delivery struct {
 	handler *handler
 	event   *Event
 
-	display  string // the URL, fit to be shown
-	attempts int
-	status   int
+	display string // the URL, fit to be shown
+	x       *exchange
+	reply   *reply
+	state   *string // that the answer set
+	trace   *tracing
+}
+
+// send delivers the event for the first time.
+func (d *delivery) send(ctx context.Context, start time.Time) (*Answer, error) {
+	answer, err := d.run(ctx)
+	if err == nil {
+		d.state = d.event.conn.keep(d.event.Kind, d.x.url, d.reply.header)
+	}
+	d.report(start, err)
+	return answer, err
+}
+
+// report tells how it ended.
+func (d *delivery) report(start time.Time, err error) {
+	d.trace.end(d.sender.report(d.known(), start, err), d.reply, d.state)
+}
+
+// known is what there is to report so far.
+func (d *delivery) known() Report {
+	r := d.event.report()
+	r.URL = d.display
+	if d.x != nil {
+		r.Attempts = d.x.attempts
+	}
+	if d.reply != nil {
+		r.Status = d.reply.status
+	}
+	return r
 }
 
 func (d *delivery) run(ctx context.Context) (*Answer, error) {
@@ -279,25 +310,27 @@ func (d *delivery) run(ctx context.Context) (*Answer, error) {
 		return nil, err
 	}
 	e.conn.addCookies(url, header)
-	x := &exchange{
+	d.x = &exchange{
 		transport: d.handler.transport(s), method: http.MethodPost, url: url, header: header, body: e.body(),
-		limit: s.opts.Timeout, wantBody: true,
+		limit: s.opts.Timeout, delays: s.opts.RetryDelays, wantBody: true,
 	}
-	reply, err := s.exchange(ctx, x)
-	d.attempts = x.attempts
-	if err != nil {
+	return d.exchange(ctx)
+}
+
+// exchange sends the request and judges the answer.
+func (d *delivery) exchange(ctx context.Context) (answer *Answer, err error) {
+	d.trace.begin(d.x, d.known(), d.again)
+	if d.reply, err = d.sender.exchange(ctx, d.x); err != nil {
 		return nil, err
 	}
-	d.status = reply.status
-	answer := &Answer{Status: reply.status, Header: reply.header, Body: reply.body}
-	if reply.status/100 != 2 {
-		return nil, newStatusError(x, e, s.opts.Origin, answer)
+	answer = &Answer{Status: d.reply.status, Header: d.reply.header, Body: d.reply.body}
+	if answer.Status/100 != 2 {
+		return nil, newStatusError(d.x, d.event, d.sender.opts.Origin, answer)
 	}
-	if err := answer.read(e); err != nil {
+	if err := answer.read(d.event); err != nil {
 		err.URL = d.display
 		return nil, err
 	}
-	e.conn.keep(e.Kind, url, reply.header)
 	return answer, nil
 }
 
@@ -330,13 +363,15 @@ type Report struct {
 	Err      error // nil if all went well
 }
 
-func (s *Sender) report(r Report, start time.Time, err error) {
+// report completes a report and passes it on: to Observe, or else to the log.
+func (s *Sender) report(r Report, start time.Time, err error) Report {
 	r.Start, r.Duration, r.Err = start, time.Since(start), err
 	if s.opts.Observe != nil {
 		s.opts.Observe(r)
-		return
+	} else {
+		s.log(r)
 	}
-	s.log(r)
+	return r
 }
 
 func (s *Sender) log(r Report) {

@@ -20,8 +20,9 @@ type exchange struct {
 	url       *url.URL
 	header    http.Header
 	body      []byte
-	limit     time.Duration // from the first attempt to the headers of the last answer
-	wantBody  bool          // of a good answer
+	limit     time.Duration   // from the first attempt to the headers of the last answer
+	delays    []time.Duration // before further attempts
+	wantBody  bool            // of a good answer
 
 	attempts int // made so far
 }
@@ -70,11 +71,11 @@ func (s *Sender) exchange(ctx context.Context, x *exchange) (*reply, error) {
 		default:
 			return nil, err
 		}
-		if x.attempts > len(s.opts.RetryDelays) || s.isDraining() {
+		if x.attempts > len(x.delays) || s.isDraining() {
 			return r, err
 		}
 		select {
-		case <-time.After(s.opts.RetryDelays[x.attempts-1]):
+		case <-time.After(x.delays[x.attempts-1]):
 		case <-s.draining:
 			return r, err
 		case <-ctx.Done():

@@ -106,11 +106,7 @@ func (s *Sender) check(c *consent, h *handler, u *url.URL) {
 	start := time.Now()
 	result, r := s.handshake(h, u)
 	if s.life.Err() == nil && s.note(c, result) { // else the answer, if any, is that of the shutdown
-		var err error
-		if result != nil {
-			err = result
-		}
-		s.report(r, start, err)
+		s.report(r, start, result.orNil())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,35 +146,54 @@ func (s *Sender) pause(c *consent, result *HandshakeError) time.Duration {
 // is nil for consent.
 func (s *Sender) handshake(h *handler, u *url.URL) (*HandshakeError, Report) {
 	x := &exchange{
-		transport: h.transport(s), method: http.MethodOptions, url: u, limit: s.opts.HandshakeTimeout,
+		transport: h.transport(s), method: http.MethodOptions, url: u, limit: s.opts.HandshakeTimeout, delays: s.opts.RetryDelays,
 		header: http.Header{
 			wire.HeaderRequestOrigin: {s.opts.Origin},
 			wire.HeaderAWPSVersion:   {wire.AWPSVersion},
 			"User-Agent":             {""},
 		},
 	}
-	reply, err := s.exchange(s.life, x)
-	if err == nil && reply.status == http.StatusNotFound {
+	result, r := s.ask(x)
+	if r.Status == http.StatusNotFound {
 		again := *x
 		again.method, again.attempts = http.MethodGet, 0
-		x = &again
-		reply, err = s.exchange(s.life, x)
-	}
-	r := Report{Handshake: true, URL: display(u), Attempts: x.attempts}
-	result := &HandshakeError{URL: r.URL, Method: x.method, Origin: s.opts.Origin, path: u.EscapedPath()}
-	if err != nil {
-		result.Rule, result.Err = RuleAnswer, err
-		return result, r
-	}
-	r.Status = reply.status
-	result.Status = reply.status
-	result.AllowedOrigins = reply.header[wire.HeaderAllowedOrigin]
-	result.Location = displayLocation(reply.status, reply.header)
-	result.Rule = judge(reply.status, result.AllowedOrigins, s.opts.Origin)
-	if result.Rule == ruleKept {
-		return nil, r
+		return s.ask(&again)
 	}
 	return result, r
+}
+
+// ask sends the question in one way.
+func (s *Sender) ask(x *exchange) (*HandshakeError, Report) {
+	r := Report{Handshake: true, URL: display(x.url)}
+	result := &HandshakeError{URL: r.URL, Method: x.method, Origin: s.opts.Origin, path: x.url.EscapedPath()}
+	trace, start := s.tracing(), time.Now()
+	trace.begin(x, r, nil)
+	reply, err := s.exchange(s.life, x)
+	r.Attempts = x.attempts
+	if err != nil {
+		result.Rule, result.Err = RuleAnswer, err
+	} else {
+		r.Status = reply.status
+		result.Status = reply.status
+		result.AllowedOrigins = reply.header[wire.HeaderAllowedOrigin]
+		result.Location = displayLocation(reply.status, reply.header)
+		result.Rule = judge(reply.status, result.AllowedOrigins, s.opts.Origin)
+		if result.Rule == ruleKept {
+			result = nil
+		}
+	}
+	traced := r
+	traced.Start, traced.Duration, traced.Err = start, time.Since(start), result.orNil()
+	trace.end(traced, reply, nil)
+	return result, r
+}
+
+// orNil returns the error as one that can be compared with nil.
+func (e *HandshakeError) orNil() error {
+	if e == nil {
+		return nil
+	}
+	return e
 }
 
 // judge decides whether an answer is consent. The origin is a bare host in

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gowebpubsub/webpubsub/emulator/internal/guard"
+	"github.com/gowebpubsub/webpubsub/internal/guard"
 )
 
 func newGuard(t testing.TB, options *guard.Options) *guard.Guard {

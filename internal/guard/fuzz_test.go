@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gowebpubsub/webpubsub/emulator/internal/guard"
+	"github.com/gowebpubsub/webpubsub/internal/guard"
 )
 
 var localName = regexp.MustCompile(`(?i)^([a-z0-9_-]+\.)*localhost\.?$`)
