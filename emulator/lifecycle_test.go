@@ -2,6 +2,7 @@ package emulator_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -149,8 +150,6 @@ func TestJoinsWhileClosing(t *testing.T) {
 	}
 }
 
-// Shutdown waits for the answer to connect. A client that is admitted then is
-// refused, and the handler hears of it.
 // A handler that is gone already does not hold up Shutdown by retries.
 func TestShutdownTriesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -174,6 +173,35 @@ func TestShutdownTriesOnce(t *testing.T) {
 	})
 }
 
+// A handler may do what it always does with the last event, and no longer.
+func TestCallsWhileShuttingDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var client *webpubsub.Client
+		var last error
+		handler := &journal{answer: func(_ http.ResponseWriter, r *http.Request, event string) {
+			if event == "disconnected" {
+				last = client.SendToAll(r.Context(), webpubsub.Text("gone"), nil)
+			}
+		}}
+		service := emulatortest.Start(t, handler)
+		var err error
+		client, err = webpubsub.NewClient(service.ConnectionString(), "chat", &webpubsub.ClientOptions{HTTPClient: service.HTTPClient(), MaxRetries: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = errors.New("not called")
+		service.Connect("chat", nil)
+		if err := service.Shutdown(t.Context()); err != nil || last != nil {
+			t.Errorf("Shutdown: %v, the call in the last event: %v", err, last)
+		}
+		if err := client.SendToAll(t.Context(), webpubsub.Text("gone"), nil); err == nil {
+			t.Error("a call after Shutdown succeeded")
+		}
+	})
+}
+
+// Shutdown waits for the answer to connect. A client that is admitted then is
+// refused, and the handler hears of it.
 func TestShutdownWhileConnecting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answered := make(chan struct{})

@@ -116,11 +116,16 @@ func New(options *Options) (*Server, error) {
 // ServeHTTP serves the client endpoint below /client and the REST data plane
 // below /api.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !s.tasks.enter() {
+	switch {
+	case s.tasks.enter():
+		defer s.tasks.leave()
+	case s.life.Err() == nil && strings.HasPrefix(r.URL.Path, "/api/"):
+		// The application still gets the last events, and does what it does
+		// with them.
+	default:
 		http.Error(w, errClosing.text, errClosing.status)
 		return
 	}
-	defer s.tasks.leave()
 	s.handler.ServeHTTP(w, r)
 }
 
@@ -274,9 +279,10 @@ func (s *Server) sessions() (all []*session) {
 }
 
 // Shutdown ends the service: clients are told to go away with code 1001, new
-// requests are refused, and the events that follow from it are delivered. It
-// waits for all of that, or for the end of the context, whose error it then
-// returns; what is still under way is given up.
+// ones are refused, and the events that follow from it are delivered; handlers
+// may make calls of the data plane until then. It waits for all of that, or for
+// the end of the context, whose error it then returns; what is still under way
+// is given up.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.tasks.close()
 	s.sender.Drain()
