@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -72,7 +71,7 @@ func (c *Client) do(ctx context.Context, op *operation) (*answer, error) {
 	if op.args != nil {
 		return nil, fmt.Errorf("webpubsub: %s: %w", op.name, op.args)
 	}
-	id := cmp.Or(wire.RequestID(ctx), newRequestID())
+	id := cmp.Or(wire.RequestID(ctx), wire.NewRequestID())
 	for repeats := 0; ; repeats++ {
 		a, fate, err := c.attempt(ctx, op, id)
 		if err == nil {
@@ -210,13 +209,4 @@ func withoutURL(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// newRequestID returns a random UUID (version 4), the form of the identifier
-// by which Azure services find a request in their logs.
-func newRequestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -25,10 +25,6 @@ const eventValidate = wire.EventValidate
 // maxDataBytes is the longest message that the service takes from a client.
 const maxDataBytes = 1 << 20
 
-// The names of user events that the service takes from clients, according to
-// Microsoft's emulator.
-var userEventName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,127}$`)
-
 // eventType returns the ce-type of what was typed for EVENT.
 func eventType(event string) (string, error) {
 	switch event {
@@ -46,7 +42,7 @@ func eventType(event string) (string, error) {
 	if kind, name := wire.ParseType(event); kind != wire.KindForeign && name != "" {
 		return event, nil
 	}
-	if !userEventName.MatchString(event) {
+	if !wire.ValidEventName(event) {
 		return "", &usageError{
 			text: "not the name of an event: expected a letter, then up to 127 letters, digits and any of _.-",
 			hint: "there are connect, connected, disconnected, joined, left, validate, and the names of user events such as message",

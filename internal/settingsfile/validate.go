@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -56,13 +55,10 @@ func reasonOf(err error) error {
 	return fmt.Errorf("%.500s", text)
 }
 
-// eventName is what Microsoft's emulator takes for the name of an event.
-var eventName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,127}$`)
-
 // impossibleEvent returns the first name in a pattern that no event can have.
 func impossibleEvent(pattern string) string {
 	for part := range strings.SplitSeq(pattern, ",") {
-		if part = strings.TrimSpace(part); part != "" && part != "*" && !eventName.MatchString(part) {
+		if part = strings.TrimSpace(part); part != "" && part != "*" && !wire.ValidEventName(part) {
 			return part
 		}
 	}

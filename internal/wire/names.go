@@ -10,12 +10,21 @@ const MaxGroupName = 1024
 
 // ValidHub reports whether s is the name of a hub: a letter, then up to 127
 // letters, digits and any of _`,.[] (the pattern of the REST data plane).
-func ValidHub(s string) bool {
+func ValidHub(s string) bool { return isName(s, "_`,.[]") }
+
+// ValidEventName reports whether s can be the name of a user event of a client:
+// a letter, then up to 127 letters, digits and any of _.- (Microsoft's
+// emulator).
+func ValidEventName(s string) bool { return isName(s, "_.-") }
+
+// isName reports whether s is a letter, then up to 127 letters, digits and any
+// of the others.
+func isName(s, others string) bool {
 	if len(s) == 0 || len(s) > 128 || !isLetter(s[0]) {
 		return false
 	}
 	for i := range len(s) {
-		if c := s[i]; !isLetter(c) && (c < '0' || c > '9') && !strings.ContainsRune("_`,.[]", rune(c)) {
+		if c := s[i]; !isLetter(c) && (c < '0' || c > '9') && !strings.ContainsRune(others, rune(c)) {
 			return false
 		}
 	}

@@ -16,6 +16,17 @@ func TestValidHub(t *testing.T) {
 	}
 }
 
+func TestValidEventName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"message": true, "room.Message_2-x": true, "a" + strings.Repeat("b", 127): true,
+		"": false, "2fast": false, "a b": false, "a,b": false, "é": false, "a" + strings.Repeat("b", 128): false,
+	} {
+		if got := ValidEventName(name); got != want {
+			t.Errorf("ValidEventName(%q): got %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestValidGroup(t *testing.T) {
 	for name, want := range map[string]bool{
 		"g": true, " g ": true, "a/b?c": true, strings.Repeat("ä", MaxGroupName): true,

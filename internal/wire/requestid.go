@@ -1,6 +1,20 @@
 package wire
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+)
+
+// NewRequestID returns a random UUID (version 4): the form of the
+// x-ms-client-request-id, by which Azure services find a request in their logs,
+// and of the ids of connections and sessions.
+func NewRequestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
 
 type requestIDKey struct{}
 

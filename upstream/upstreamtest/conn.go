@@ -243,7 +243,7 @@ func (c *Conn) accept(a *answer, offer *ConnectData) error {
 		c.Roles = answer.Roles
 	}
 	if c.mqttVersion != 0 {
-		c.SessionID = newGUID()
+		c.SessionID = wire.NewRequestID()
 		if answer.MQTT != nil && c.mqttVersion == upstream.MQTTVersion5 {
 			c.Connack.UserProperties = fromWire(answer.MQTT.UserProperties)
 		}
@@ -313,7 +313,7 @@ func (c *Conn) fill(ev Event) Event {
 	c.sent++
 	ev.ConnectionID = c.ID
 	ev.UserID = c.UserID
-	ev.RequestID = newGUID()
+	ev.RequestID = wire.NewRequestID()
 	ev.Subprotocol = c.Subprotocol
 	ev.PhysicalConnectionID = c.PhysicalConnectionID
 	ev.SessionID = c.SessionID

@@ -3,7 +3,6 @@ package upstreamtest
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/http"
@@ -198,7 +197,7 @@ func (s *Service) newConn(ctx context.Context, client *Client) *Conn {
 	}
 	if client.MQTT != nil {
 		c.Subprotocol = wire.SubprotocolMQTT
-		c.PhysicalConnectionID = newGUID()
+		c.PhysicalConnectionID = wire.NewRequestID()
 		c.Connack = &Connack{}
 		c.mqttVersion = cmp.Or(client.MQTT.ProtocolVersion, upstream.MQTTVersion5)
 	}
@@ -287,11 +286,4 @@ func (a *answer) state() (upstream.State, error) {
 		return upstream.State{}, nil
 	}
 	return upstream.RawState(strings.Trim(lines[len(lines)-1], " \t"))
-}
-
-// newGUID returns a random id in the form of the service's.
-func newGUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"slices"
@@ -113,7 +112,7 @@ func (e *Event) header(origin string, keys []string) (http.Header, error) {
 		wire.HeaderTime:            {e.time.UTC().Format("2006-01-02T15:04:05Z")},
 		wire.HeaderConnectionID:    {c.ID},
 		wire.HeaderHub:             {c.Hub},
-		wire.HeaderClientRequestID: {newGUID()},
+		wire.HeaderClientRequestID: {wire.NewRequestID()},
 		"User-Agent":               {""}, // the service names none, and net/http would
 	}
 	set := func(name, value string) {
@@ -180,13 +179,4 @@ func (e *Event) report() Report {
 	return Report{
 		Hub: e.conn.Hub, Type: e.ceType(), Event: e.eventName(), ConnectionID: e.conn.ID, UserID: e.conn.UserID,
 	}
-}
-
-// newGUID returns a random id in the form of the service's.
-func newGUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

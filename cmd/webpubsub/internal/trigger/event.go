@@ -6,7 +6,6 @@
 package trigger
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -137,7 +136,7 @@ func (e *Event) fields() []Field {
 	if e.State != nil {
 		fields = append(fields, Field{wire.OnWire(wire.HeaderConnectionState), *e.State}) // which may be empty
 	}
-	add(wire.HeaderClientRequestID, newGUID())
+	add(wire.HeaderClientRequestID, wire.NewRequestID())
 	for _, p := range e.Metadata {
 		add(wire.PrefixMetadata+p.Name, p.Value)
 	}
@@ -200,16 +199,7 @@ func spelling(canonical string) string {
 }
 
 // NewID returns an id that nobody else has, for connections.
-func NewID() string { return strings.ReplaceAll(newGUID(), "-", "") }
-
-// newGUID returns a random id in the form of the service's.
-func newGUID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
+func NewID() string { return strings.ReplaceAll(wire.NewRequestID(), "-", "") }
 
 // display returns a URL without its user and without the values of its query,
 // where functions have their keys.
