@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -17,14 +14,9 @@ import (
 	"github.com/gowebpubsub/webpubsub/internal/localca"
 )
 
-const (
-	// shutdownTime is how long clients and handlers have when the service ends.
-	shutdownTime = 5 * time.Second
-
-	// clientURLLifetime is how long the printed URL lets a client in: a day of
-	// work.
-	clientURLLifetime = 24 * time.Hour
-)
+// clientURLLifetime is how long the printed URL lets a client in: a day of
+// work.
+const clientURLLifetime = 24 * time.Hour
 
 // devFlags are the flags of webpubsub dev, as they were typed.
 type devFlags struct {
@@ -50,7 +42,8 @@ type devFlags struct {
 	roles  []string
 	groups []string
 
-	verbose bool
+	inspector bool
+	verbose   bool
 }
 
 func (a *app) devCommand() *cobra.Command {
@@ -85,6 +78,7 @@ func (a *app) devCommand() *cobra.Command {
 	f.StringArrayVar(&d.roles, "role", []string{"webpubsub.joinLeaveGroup", "webpubsub.sendToGroup"}, "role in the printed client URL")
 	f.StringArrayVar(&d.groups, "group", nil, "group in the printed client URL")
 
+	f.BoolVar(&d.inspector, "inspector", true, "serve the inspector")
 	f.BoolVar(&d.verbose, "verbose", false, "log everything")
 	return c
 }
@@ -116,52 +110,42 @@ func (a *app) dev(c *cobra.Command, d *devFlags) error {
 	out := newEventPrinter(a, p.onlyHub())
 	logger := slog.New(a.logHandler(d.verbose))
 	p.options.Logger, p.options.Observe = logger, out.observe
-	server, err := emulator.New(&p.options)
-	if err != nil {
-		return usagef("%s", library(err))
-	}
-	web, err := webServer(server, logger, authority, p)
-	if err != nil {
+	s := &service{host: host{listeners: listeners, tls: p.tls}, out: out, plan: p, configs: configs}
+	if err := s.compose(p, logger, authority); err != nil {
 		return err
 	}
-	if err := a.printHead(server, p, authority, moved); err != nil {
+	if err := a.printHead(s.emulator, p, authority, moved); err != nil {
 		return err
 	}
-	return a.serve(ctx, &service{emulator: server, web: web, listeners: listeners, out: out, plan: p, configs: configs})
+	defer s.start(a)()
+	return a.serve(ctx, &s.host)
 }
 
 // A service is what runs in webpubsub dev.
 type service struct {
-	emulator  *emulator.Server
-	web       *http.Server
-	listeners []net.Listener
-	out       *eventPrinter
-	plan      *plan
-	configs   <-chan configuration // later ones
+	host
+	out     *eventPrinter
+	plan    *plan
+	configs <-chan configuration // later ones
 }
 
-// serve runs the service until the context ends, and ends it then.
-func (a *app) serve(ctx context.Context, s *service) error {
-	stop := s.start(a)
-	defer stop()
-	failed := make(chan error, len(s.listeners))
-	for _, l := range s.listeners {
-		go func() {
-			if s.plan.tls {
-				failed <- s.web.ServeTLS(l, "", "")
-			} else {
-				failed <- s.web.Serve(l)
-			}
-		}()
+// compose puts together what answers requests.
+func (s *service) compose(p *plan, logger *slog.Logger, authority *localca.Authority) (err error) {
+	if p.inspector {
+		s.inspector = newInspector(&s.host, p.options.Endpoint, logger)
+		p.options.Inspect = s.inspector.Observe
 	}
-	select {
-	case err := <-failed:
-		_ = s.web.Close()
-		return err
-	case <-ctx.Done():
+	if s.emulator, err = emulator.New(&p.options); err != nil {
+		return usagef("%s", library(err))
 	}
-	a.tell("shutting down; another Ctrl-C does not wait")
-	return s.shutdown(context.WithoutCancel(ctx))
+	var front http.Handler = s.emulator
+	if p.inspector {
+		if front, err = withInspector(s.emulator, s.inspector, p.options.AllowedHosts, logger); err != nil {
+			return err
+		}
+	}
+	s.web, err = webServer(front, logger, authority, p)
+	return err
 }
 
 // start starts what runs beside the servers, and returns what ends it.
@@ -174,20 +158,6 @@ func (s *service) start(a *app) (stop func()) {
 		close(ended)
 		running.Wait()
 	}
-}
-
-func (s *service) shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, shutdownTime)
-	defer cancel()
-	err := s.emulator.Shutdown(ctx)
-	if err := errors.Join(err, s.web.Shutdown(ctx)); err != nil {
-		_ = s.web.Close()
-		return &failure{
-			err:  fmt.Errorf("not everything ended within %v", shutdownTime),
-			hint: "a handler that still answers, or a client that still sends, was cut off",
-		}
-	}
-	return nil
 }
 
 // authority returns the local certificate authority, nil without --tls.

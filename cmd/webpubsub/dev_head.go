@@ -23,6 +23,7 @@ type headLine struct {
 	ClientURL        string      `json:"clientUrl"`
 	Endpoint         string      `json:"endpoint"`
 	Hub              string      `json:"hub"` // of ClientURL
+	Inspector        string      `json:"inspector,omitempty"`
 	CertFile         string      `json:"certFile,omitempty"`
 	Handlers         []routeLine `json:"handlers"`
 }
@@ -51,11 +52,16 @@ func (a *app) printHead(server *emulator.Server, p *plan, authority *localca.Aut
 	if authority != nil {
 		head.CertFile = authority.CertFile()
 	}
+	inspector := ""
+	if p.inspector {
+		head.Inspector = head.Endpoint + inspectorPath
+		inspector = "inspector          " + head.Inspector + "\n"
+	}
 	if a.json {
 		err = a.printJSON(head)
 	} else {
-		_, err = fmt.Fprintf(a.stdout, "connection string  %s\nclient URL         %s\n\n%s\n",
-			head.ConnectionString, head.ClientURL, routesText(head.Handlers))
+		_, err = fmt.Fprintf(a.stdout, "connection string  %s\nclient URL         %s\n%s\n%s\n",
+			head.ConnectionString, head.ClientURL, inspector, routesText(head.Handlers))
 	}
 	if err == nil {
 		a.printNotes(p, head, moved)

@@ -94,6 +94,15 @@ func (a address) open() ([]net.Listener, error) {
 	return []net.Listener{first}, nil // there is no IPv6 here
 }
 
+// endpoint returns the URL by which clients know a service that listens here.
+func (a address) endpoint(scheme string, addr net.Addr) string {
+	host := a.host
+	if unspecified := host == "" || host == "0.0.0.0" || host == "::"; unspecified || isLocal(host) {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(portOf(addr)))
+}
+
 // inUse reports whether another program has a port. Windows has a number of its
 // own for that, WSAEADDRINUSE, which package syscall does not know.
 func inUse(err error) bool {

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +23,8 @@ type plan struct {
 	tls     bool
 	file    *settingsfile.File // as it was at the start
 	notes   []string           // what somebody at the terminal should know
+
+	inspector bool // whether to serve it
 }
 
 // plan puts flags, environment and file together. Flags win over the
@@ -47,6 +48,7 @@ func (a *app) plan(flags *pflag.FlagSet, d *devFlags, config configuration) (*pl
 		}
 	}
 	p.options.AllowedHosts, p.options.AllowedOrigins = d.allowHosts, d.allowOrigins
+	p.setInspector(flags)
 	return p, nil
 }
 
@@ -114,6 +116,16 @@ func (p *plan) setKeys(flags *pflag.FlagSet) error {
 		}
 	}
 	return nil
+}
+
+// setInspector leaves the inspector out where others than the developer could
+// look at it, unless it is asked for.
+func (p *plan) setInspector(flags *pflag.FlagSet) {
+	p.inspector = p.flags.inspector
+	if p.inspector && !flags.Changed("inspector") && !p.address.private() {
+		p.inspector = false
+		p.note("there is no inspector, because others could look at it: start with --inspector if they may")
+	}
 }
 
 // merge lays the flags over the settings of a file.
@@ -185,14 +197,10 @@ func (p *plan) onlyHub() string {
 
 // endpoint returns the URL by which clients know the service.
 func (p *plan) endpoint(addr net.Addr) string {
-	scheme, host := "http", p.address.host
 	if p.tls {
-		scheme = "https"
+		return p.address.endpoint("https", addr)
 	}
-	if unspecified := host == "" || host == "0.0.0.0" || host == "::"; unspecified || isLocal(host) {
-		host = "localhost"
-	}
-	return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(portOf(addr)))
+	return p.address.endpoint("http", addr)
 }
 
 // certificateHosts are the names that a certificate has to have.

@@ -28,6 +28,7 @@ func checkHelp(t *testing.T, c *cobra.Command) {
 	for line := range strings.SplitSeq(c.Long, "\n") {
 		if flag, ok := strings.CutPrefix(line, "  --"); ok {
 			name, _, _ := strings.Cut(flag, " ")
+			name, _, _ = strings.Cut(name, "=")
 			documented[name] = true
 		}
 		if strings.HasPrefix(line, "  ") && len([]rune(line)) > 120 {

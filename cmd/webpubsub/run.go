@@ -88,7 +88,7 @@ func (a *app) rootCommand() *cobra.Command {
 		_, _ = fmt.Fprintln(c.OutOrStdout(), strings.TrimSpace(c.Long))
 	})
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "results as JSON, one object in a line")
-	root.AddCommand(a.devCommand(), a.tokenCommand(), a.triggerCommand(), a.versionCommand())
+	root.AddCommand(a.demoCommand(), a.devCommand(), a.tokenCommand(), a.triggerCommand(), a.versionCommand())
 	return root
 }
 

@@ -3,8 +3,8 @@
 //	go run ./internal/verify
 //
 // It needs Go and the module proxy. What needs more, a C compiler for the race
-// detector or Node.js for the tests with the JavaScript SDKs, is skipped with a
-// line that says so. With CI=true nothing is skipped: what is missing is
+// detector, Node.js for the tests with the JavaScript SDKs or Chromium for those
+// of the web pages, is skipped with a line that says so. With CI=true nothing is skipped: what is missing is
 // installed from Debian's packages, or the run fails.
 //
 // The inputs that fuzzing found are run like any test. The search for new ones
@@ -33,6 +33,23 @@ const (
 	staticcheck = "honnef.co/go/tools/cmd/staticcheck@v0.8.2"
 )
 
+// debianPackages bring what the tests need, by command.
+var debianPackages = map[string][]string{
+	"chromium": {"chromium", "fonts-liberation"},
+	"curl":     {"curl"},
+	"gcc":      {"gcc", "libc6-dev"},
+	"node":     {"nodejs"},
+	"npm":      {"npm"},
+}
+
+// optionalTools are those without which some tests are skipped.
+var optionalTools = map[string]string{
+	"chromium": "of the web pages",
+	"curl":     "of the command lines for curl",
+	"node":     "with the JavaScript SDKs",
+	"npm":      "with the JavaScript SDKs",
+}
+
 func main() {
 	fuzzTime := flag.Duration("fuzztime", 0, "how long to search for new inputs with each fuzz target; the known ones always run")
 	flag.Parse()
@@ -53,15 +70,15 @@ func verify(ctx context.Context, fuzzTime time.Duration) error {
 		return err
 	}
 	if ci {
-		for command, packages := range map[string][]string{"node": {"nodejs"}, "npm": {"npm"}, "gcc": {"gcc", "libc6-dev"}} {
+		for command, packages := range debianPackages {
 			if err := install(ctx, command, packages...); err != nil {
 				return err
 			}
 		}
 	}
-	for _, tool := range []string{"node", "npm"} {
+	for tool, tests := range optionalTools {
 		if _, err := exec.LookPath(tool); err != nil {
-			fmt.Printf("verify: no %s, so the tests with the JavaScript SDKs are skipped\n", tool)
+			fmt.Printf("verify: no %s, so the tests %s are skipped\n", tool, tests)
 		}
 	}
 	race, err := raceFlag(ctx, ci)
