@@ -77,6 +77,9 @@ function leave(room) {
   client.leave(room).catch(() => {});
 }
 
+// The ack of an event that failed says little: the reason is the server's own.
+const why = ({ name, message }) => (name === "InternalServerError" ? "Not accepted: the event tells why." : message);
+
 // Sends a message that is on the page already.
 async function deliver(message) {
   const { room, id, text } = message;
@@ -84,7 +87,7 @@ async function deliver(message) {
     await client.event("say", { room, id, text });
     chat.confirm(message);
   } catch (error) {
-    chat.fail(message, error.name === "Ended" ? error.message : `Not accepted (${error.message}): its event tells why.`);
+    chat.fail(message, why(error));
   }
 }
 
@@ -97,7 +100,7 @@ let typed = 0; // when we last told that we are writing
 const view = new View(chat, {
   begin,
   async rename(name) {
-    await client.event("rename", { name });
+    await client.event("rename", { name }).catch((error) => Promise.reject(new Error(why(error))));
     chat.rename(name);
     visit.save();
   },
@@ -106,7 +109,7 @@ const view = new View(chat, {
     if (!message) return false;
     typed = 0;
     deliver(message);
-    list.toEnd();
+    list.follow();
     return true;
   },
   typing() {
@@ -117,8 +120,8 @@ const view = new View(chat, {
   enter,
   leave,
   askRooms: () => client.event("rooms", {}).catch(() => {}),
-  async cut() {
-    await fetch(`/inspector/connections/chat/${encodeURIComponent(chat.me.id)}/cut`, { method: "POST" });
+  cut() {
+    fetch(`/inspector/connections/chat/${encodeURIComponent(chat.me.id)}/cut`, { method: "POST" }).catch(() => client.check());
   },
   connect: () => client.start(),
 });

@@ -53,6 +53,11 @@ export class MessageList {
     this.#drawNewer();
   }
 
+  /** The next message is to be seen, wherever the reader is. */
+  follow() {
+    this.#atEnd = true;
+  }
+
   toEnd() {
     this.#log.scrollTop = this.#log.scrollHeight;
     this.#atEnd = true;

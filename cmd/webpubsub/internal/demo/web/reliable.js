@@ -218,12 +218,13 @@ export class ReliableClient extends EventTarget {
       case "ack":
         this.#acknowledged(frame);
         break;
-      case "message":
+      case "message": {
+        const known = frame.sequenceId <= this.#lastSequenceId; // sent again, as our sequenceAck got lost
+        if (!known) this.#lastSequenceId = frame.sequenceId;
         this.#acknowledge();
-        if (frame.sequenceId <= this.#lastSequenceId) break; // sent again, and we have it
-        this.#lastSequenceId = frame.sequenceId;
-        this.#emit("data", { from: frame.from, group: frame.group, data: frame.data });
+        if (!known) this.#emit("data", { from: frame.from, group: frame.group, data: frame.data });
         break;
+      }
     }
   }
 
@@ -271,6 +272,7 @@ export class ReliableClient extends EventTarget {
     const waiting = [...this.#requests.values()];
     const asked = new Set(waiting.map(({ frame }) => frame.group));
     this.#requests.clear();
+    this.#lastAckId = 0;
     for (const group of this.#groups) {
       if (!asked.has(group)) this.#request({ type: "joinGroup", group }).catch(() => {});
     }

@@ -45,7 +45,10 @@ export class View {
     });
     this.#composer(actions);
     $("cut").addEventListener("click", actions.cut);
-    $("connect").addEventListener("click", actions.connect);
+    $("connect").addEventListener("click", () => {
+      actions.connect();
+      $("compose").focus();
+    });
     $("leave-room").addEventListener("click", () => {
       actions.leave(chat.current);
       (chat.room ? $("compose") : $("join-room")).focus();
@@ -156,6 +159,8 @@ export class View {
   // The composer is as high as its text, up to a point.
   #fit() {
     const text = $("compose");
+    text.rows = 1;
+    if (text.value === "") return;
     text.rows = Math.min(LINES, text.value.split("\n").length);
     while (text.rows < LINES && text.scrollHeight > text.clientHeight) text.rows++;
   }
@@ -202,7 +207,7 @@ export class View {
     text.placeholder = room === "" ? "" : `Message to ${room}`;
     $("leave-room").hidden = room === "";
     say($("room-title"), room === "" ? "No room" : `Room ${room}`);
-    say($("empty"), room === "" ? "You are in no room." : "Nothing was said here yet.");
+    say($("empty"), room === "" ? "You are in no room: join one." : "Nothing was said here yet.");
     $("rooms").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
