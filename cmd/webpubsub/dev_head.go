@@ -9,6 +9,7 @@ import (
 
 	"github.com/gowebpubsub/webpubsub/emulator"
 	"github.com/gowebpubsub/webpubsub/internal/localca"
+	"github.com/gowebpubsub/webpubsub/internal/wire"
 )
 
 // note keeps something to say once the service runs.
@@ -116,7 +117,7 @@ func routes(settings emulator.Settings) []routeLine {
 	lines := []routeLine{}
 	add := func(hub string, s emulator.HubSettings) {
 		for _, h := range s.EventHandlers {
-			lines = append(lines, routeLine{Hub: hub, URL: displayURL(h.URLTemplate), Events: eventsOf(h)})
+			lines = append(lines, routeLine{Hub: hub, URL: wire.DisplayURL(h.URLTemplate), Events: eventsOf(h)})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(settings.Hubs)) {
@@ -154,20 +155,4 @@ func routesText(lines []routeLine) string {
 		fmt.Fprintf(&b, "%s → %s (%s)\n", printable(hub), printable(line.URL), printable(cmp.Or(strings.Join(line.Events, ", "), "takes no events")))
 	}
 	return b.String()
-}
-
-// displayURL returns a URL without user and without the values of its query,
-// where functions have their keys.
-func displayURL(template string) string {
-	base, query, _ := strings.Cut(template, "?")
-	scheme, rest, _ := strings.Cut(base, "://")
-	host, path, slash := strings.Cut(rest, "/")
-	host = host[strings.LastIndexByte(host, '@')+1:]
-	if slash {
-		host += "/"
-	}
-	if query != "" {
-		query = "?…"
-	}
-	return scheme + "://" + host + path + query
 }

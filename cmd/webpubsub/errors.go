@@ -27,6 +27,7 @@ func usagef(format string, args ...any) error {
 type failure struct {
 	err  error
 	hint string
+	code int // exit code; 0 for that of any failure
 }
 
 func (e *failure) Error() string { return e.err.Error() }
@@ -53,6 +54,9 @@ func (a *app) report(err error) int {
 	}
 	if f, ok := errors.AsType[*failure](err); ok {
 		a.hint(f.hint)
+		if f.code != 0 {
+			return f.code
+		}
 	}
 	if !a.started {
 		return exitUsage // says cobra

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"time"
 
@@ -20,11 +21,15 @@ func handlerMain(args []string) int {
 	flags := flag.NewFlagSet("handler", flag.ContinueOnError)
 	key := flags.String("key", "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789ABCDEFGH", "access key")
 	endpoint := flags.String("endpoint", "http://localhost:8080", "of the service")
+	secure := flags.Bool("tls", false, "serve https with a certificate that nobody trusts")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	kind := flags.Arg(0)
 	handler := badHandlers[kind]
+	if handler == nil {
+		handler = checkedHandlers[kind]
+	}
 	if kind == "good" {
 		var err error
 		if handler, err = goodHandler("Endpoint=" + *endpoint + ";AccessKey=" + *key + ";Version=1.0;"); err != nil {
@@ -41,11 +46,17 @@ func handlerMain(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Printf("http://%s/eventhandler\n", listener.Addr())
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Printf("%s %s %s\n", r.Method, r.URL.Path, r.Header.Get("ce-eventName"))
 		handler.ServeHTTP(w, r)
 	})}
+	if *secure {
+		untrusted := &httptest.Server{Listener: listener, Config: server}
+		untrusted.StartTLS()
+		fmt.Printf("%s/eventhandler\n", untrusted.URL)
+		select {}
+	}
+	fmt.Printf("http://%s/eventhandler\n", listener.Addr())
 	fmt.Fprintln(os.Stderr, server.Serve(listener))
 	return 1
 }

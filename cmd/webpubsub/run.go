@@ -18,6 +18,10 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
+
+	// exitUnreachable is that of a check without anybody to check: in CI that is
+	// another fault than a handler that is wrong.
+	exitUnreachable = 3
 )
 
 // run is the command without the process around it. It returns the exit code:
@@ -88,7 +92,7 @@ func (a *app) rootCommand() *cobra.Command {
 		_, _ = fmt.Fprintln(c.OutOrStdout(), strings.TrimSpace(c.Long))
 	})
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "results as JSON, one object in a line")
-	root.AddCommand(a.demoCommand(), a.devCommand(), a.tokenCommand(), a.triggerCommand(), a.versionCommand())
+	root.AddCommand(a.checkCommand(), a.demoCommand(), a.devCommand(), a.tokenCommand(), a.triggerCommand(), a.versionCommand())
 	return root
 }
 

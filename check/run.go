@@ -1,0 +1,201 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gowebpubsub/webpubsub/internal/wire"
+)
+
+// Run judges the event handler behind a URL by all rules that the options
+// choose. The URL may hold {hub} and {event}, as in the settings of a hub. A nil
+// options is the same as a zero Options.
+//
+// An error means that nothing was judged: an [*OptionError] for options that
+// cannot be meant, an [*UnreachableError] when nobody is there, or the end of
+// the context.
+func Run(ctx context.Context, url string, options *Options) (*Report, error) {
+	var opts Options
+	if options != nil {
+		opts = *options
+	}
+	if err := opts.complete(); err != nil {
+		return nil, err
+	}
+	t, err := parseTarget(url)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{ctx: ctx, opts: opts, target: t, client: newClient(&opts), hangs: map[traffic]int{}}
+	defer s.client.CloseIdleConnections()
+	return s.run()
+}
+
+// newClient returns a client that follows no redirect, as the service follows
+// none, and asks for no compression.
+func newClient(opts *Options) *http.Client {
+	client := &http.Client{}
+	if opts.HTTPClient != nil {
+		*client = *opts.HTTPClient
+	}
+	if client.Transport == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.DisableCompression = true
+		client.Transport = transport
+	}
+	client.Timeout = 0
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return client
+}
+
+func (s *session) run() (*Report, error) {
+	r := &Report{Target: wire.DisplayURL(s.target.template), Hub: s.opts.Hub, Origin: s.opts.Origin, Start: time.Now()}
+	s.find()
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	if unreachable(s.found.consent.err) {
+		return nil, &UnreachableError{r.Target, s.found.consent.err}
+	}
+	r.Found = s.observations()
+	for _, rule := range allRules {
+		if s.opts.wants(&rule) {
+			r.Results = append(r.Results, s.judge(rule))
+		}
+		if err := s.ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	if s.found.connect != nil && s.found.connect.accepted() {
+		s.end(s.found.talk)
+	}
+	r.Duration, r.Requests = time.Since(r.Start), s.requests
+	return r, nil
+}
+
+// unreachable reports whether there is nobody who could answer.
+func unreachable(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+func (s *session) observations() []Observation {
+	f := &s.found
+	consent := f.consent.String()
+	switch {
+	case f.open:
+		consent += ", consents to every origin"
+	case f.granted:
+		consent += ", consents"
+	case f.consent.accepted():
+		consent += ", but no consent"
+	}
+	all := []Observation{{"handshake", f.consent.status, consent}}
+	if f.connect != nil {
+		all = append(all, Observation{"connect", f.connect.status, f.connect.String()})
+	}
+	for _, e := range f.events {
+		outcome := e.answer.String()
+		if t := e.answer.contentType(); t != "" && len(e.answer.body) > 0 {
+			outcome += ", " + t
+		}
+		all = append(all, Observation{e.name, e.answer.status, outcome})
+	}
+	return all
+}
+
+// judge judges a rule, and sees whether the handler has survived it.
+func (s *session) judge(rule Rule) Result {
+	s.current, s.skipped = nil, ""
+	f := s.applies(rule)
+	if f.verdict == 0 {
+		f = rule.judge(s)
+		switch {
+		case s.skipped != "":
+			f = open(s.skipped)
+		case f.verdict == Fails && s.limited():
+			f = open("the handler limits requests: it answered 429 Too Many Requests")
+		}
+		if why := s.survived(rule); why != "" && f.verdict != Fails {
+			f = fails(why)
+		}
+	}
+	result := Result{Rule: rule, Verdict: f.verdict, Finding: f.text, Exchanges: s.current}
+	if f.verdict == Fails {
+		if result.Fix = f.fix; f.fix == "" {
+			result.Fix = rule.Fix
+		}
+	}
+	return result
+}
+
+// applies returns why a rule is not judged, and otherwise nothing.
+func (s *session) applies(rule Rule) finding {
+	if s.dead != "" {
+		return open("the handler does not answer any more since " + s.dead)
+	}
+	for _, need := range rule.needs {
+		if why := need(&s.found); why != "" {
+			return open(why)
+		}
+	}
+	return finding{}
+}
+
+// comeBack is how long a handler may take to be there again: somebody may start
+// it again when it ends.
+var comeBack = []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 1500 * time.Millisecond}
+
+// survived sees whether the handler still answers after a rule that it could
+// have died from. It returns what is wrong, empty for nothing.
+func (s *session) survived(rule Rule) string {
+	if !rule.Hostile && !s.anyBroke() {
+		return ""
+	}
+	if s.alive() {
+		return ""
+	}
+	for _, pause := range comeBack {
+		select {
+		case <-time.After(pause):
+		case <-s.ctx.Done():
+			return ""
+		}
+		if s.alive() {
+			return "the handler went away after this, and came back: its process has ended, and something started it again"
+		}
+	}
+	s.dead = rule.ID
+	return "the handler does not answer any more after this: its process has ended, or hangs as a whole"
+}
+
+// limited reports whether the handler had enough of the rule under way.
+func (s *session) limited() bool {
+	return slices.ContainsFunc(s.current, func(x Exchange) bool { return x.Status == http.StatusTooManyRequests })
+}
+
+func (s *session) anyBroke() bool {
+	for _, x := range s.current {
+		if x.Status == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// alive reports whether anything answers. It is no part of what the report
+// shows of a rule.
+func (s *session) alive() bool {
+	shown := s.current
+	defer func() { s.current = shown }()
+	if s.hangs[handshakes] >= maxHangs {
+		a := s.attack(s.event(s.newTalk(), "azure.webpubsub.sys.connected"))
+		return a.skipped || a.status != 0
+	}
+	a := s.ask(s.found.method, s.opts.Origin)
+	return a.status != 0
+}
