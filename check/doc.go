@@ -19,7 +19,9 @@
 //
 // A check sends a few hundred requests at most, never more than 200 in a second
 // and one after another but for the rules about concurrency. It is for handlers
-// of one's own: each request is an event that the handler acts upon.
+// of one's own: each request is an event that the handler acts upon, and what
+// stores messages will store some odd ones. In the end the handler is told that
+// all clients are gone.
 //
 // # What a verdict means
 //

@@ -172,14 +172,22 @@ func (s *session) roundTrip(req *http.Request) *answer {
 // keep adds an exchange to those of the rule under way.
 func (s *session) keep(x Exchange, body []byte, a *answer) {
 	x.Body = shorten(body)
-	x.Status, x.Answer, x.Duration = a.status, shorten(a.body), a.took
+	x.Status, x.Answer, x.Duration = a.status, shorten(s.withoutKey(a.body)), a.took
 	x.DurationMS = float64(a.took.Microseconds()) / 1000
 	x.AnswerHeader = lines(a.header, nil)
+	for i, line := range x.AnswerHeader {
+		x.AnswerHeader[i] = string(s.withoutKey([]byte(line)))
+	}
 	if a.err != nil {
 		x.Error = a.String()
 	}
 	s.current = append(s.current, x)
-	s.texts = append(s.texts, answerText{x, bytes.Clone(a.body[:min(len(a.body), maxKept)])})
+	s.texts = append(s.texts, answerText{x, a.header, bytes.Clone(a.body[:min(len(a.body), maxKept)])})
+}
+
+// withoutKey takes the access key out of what a handler gives away.
+func (s *session) withoutKey(text []byte) []byte {
+	return bytes.ReplaceAll(text, []byte(s.opts.AccessKey), []byte("(the access key)"))
 }
 
 // maxShown is how much of a body is shown, and maxKept how much is searched.

@@ -16,6 +16,8 @@ type Rule struct {
 	// Title says what holds when the rule holds.
 	Title string
 
+	// Severity is Must in the result of any rule that the handler does not
+	// survive.
 	Severity Severity
 
 	// Source is where the protocol says so: a document of the service, or what
@@ -29,8 +31,9 @@ type Rule struct {
 	// Hostile rules send what the service never sends, and an attacker may.
 	Hostile bool
 
-	needs []need
-	judge func(*session) finding
+	needs     []need
+	judge     func(*session) finding
+	looksBack bool // at the answers to other rules, and sends nothing
 }
 
 // A Severity says how much depends on a rule.

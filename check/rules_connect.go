@@ -22,7 +22,7 @@ var connectRules = []Rule{
 	{
 		ID:       "connect/admission",
 		Title:    "The handler lets the client in that the options describe",
-		Severity: Should,
+		Severity: Info,
 		Source:   sourceConnect,
 		Reason:   "Of a handler that refuses the client, the check cannot tell much more.",
 		Fix:      "Describe a client that the handler lets in: its user, its query and its subprotocols.",

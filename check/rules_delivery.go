@@ -3,9 +3,11 @@ package check
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gowebpubsub/webpubsub/upstream/upstreamtest"
@@ -156,6 +158,7 @@ func (s *session) together(evs []upstreamtest.Event, each time.Duration) []*answ
 		})
 	}
 	wg.Wait()
+	s.repeatReset(evs, answers)
 	ended := s.ctx.Err() != nil
 	hung := false
 	for i, a := range answers {
@@ -167,6 +170,16 @@ func (s *session) together(evs []upstreamtest.Event, each time.Duration) []*answ
 		s.hangs[userEvents]++ // once: it is one and the same
 	}
 	return answers
+}
+
+// repeatReset sends once more what met a closed connection, as the service does:
+// many servers take only a few new connections at a time.
+func (s *session) repeatReset(evs []upstreamtest.Event, answers []*answer) {
+	for i, a := range answers {
+		if errors.Is(a.err, syscall.ECONNRESET) || errors.Is(a.err, syscall.ECONNREFUSED) {
+			answers[i] = s.send(evs[i])
+		}
+	}
 }
 
 // crowd returns as many clients: the service sends the events of one client one

@@ -43,7 +43,7 @@ var hygieneRules = []Rule{
 		Source:   "CWE-200, Exposure of sensitive information",
 		Reason:   "Whoever has the key forges events, and connects to the service as anybody.",
 		Fix:      "Turn off pages and modes for debugging that show the configuration, make a new key, and turn the old one off.",
-		judge:    judgeAccessKey,
+		judge:    judgeAccessKey, looksBack: true,
 	},
 	{
 		ID:       "hygiene/stack-trace",
@@ -52,7 +52,7 @@ var hygieneRules = []Rule{
 		Source:   "CWE-209, Generation of error message containing sensitive information",
 		Reason:   "Paths, versions and names of functions help an attacker, and nobody else reads the answer.",
 		Fix:      "Turn the debug mode off, log the error, and answer with a status and no text.",
-		judge:    judgeStackTraces,
+		judge:    judgeStackTraces, looksBack: true,
 	},
 }
 
@@ -123,7 +123,12 @@ func (s *session) reveals(t answerText, secret, what string) finding {
 
 // says reports whether a text is in the answer.
 func (t answerText) says(text string) bool {
-	return bytes.Contains(t.body, []byte(text)) || strings.Contains(strings.Join(t.exchange.AnswerHeader, "\n"), text)
+	for _, values := range t.header {
+		if strings.Contains(strings.Join(values, "\n"), text) {
+			return true
+		}
+	}
+	return bytes.Contains(t.body, []byte(text))
 }
 
 // connection returns the connection that the request was about.

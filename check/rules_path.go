@@ -13,7 +13,7 @@ var pathRules = []Rule{
 	{
 		ID:       "path/slash",
 		Title:    "The handler serves its path with and without a slash at the end",
-		Severity: Should,
+		Severity: Info,
 		Source:   "CloudEvents HTTP 1.1 Web Hooks, 2.2: no redirects; derived: both forms are written in settings",
 		Reason:   "The service follows no redirect: with one character more or less in the settings of the hub, no client gets in.",
 		Fix:      "Register both forms of the path, and turn off redirects from one to the other.",

@@ -70,9 +70,7 @@ func (s *session) run() (*Report, error) {
 			return nil, err
 		}
 	}
-	if s.found.connect != nil && s.found.connect.accepted() {
-		s.end(s.found.talk)
-	}
+	s.leave()
 	r.Duration, r.Requests = time.Since(r.Start), s.requests
 	return r, nil
 }
@@ -120,8 +118,12 @@ func (s *session) judge(rule Rule) Result {
 		case f.verdict == Fails && s.limited():
 			f = open("the handler limits requests: it answered 429 Too Many Requests")
 		}
-		if why := s.survived(rule); why != "" && f.verdict != Fails {
-			f = fails(why)
+		if why := s.survived(rule); why != "" {
+			rule.Severity = Must // whatever the rule is about, this ends all clients
+			if f.verdict == Fails {
+				why = f.text + "; " + why
+			}
+			f = fails(why).mend(f.fix)
 		}
 	}
 	result := Result{Rule: rule, Verdict: f.verdict, Finding: f.text, Exchanges: s.current}
@@ -135,7 +137,7 @@ func (s *session) judge(rule Rule) Result {
 
 // applies returns why a rule is not judged, and otherwise nothing.
 func (s *session) applies(rule Rule) finding {
-	if s.dead != "" {
+	if s.dead != "" && !rule.looksBack {
 		return open("the handler does not answer any more since " + s.dead)
 	}
 	for _, need := range rule.needs {

@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gowebpubsub/webpubsub/internal/wire"
@@ -30,6 +32,8 @@ type session struct {
 	hangs    map[traffic]int
 	dead     string // the rule since which nothing is answered; empty while something is
 
+	present []upstreamtest.Event // connect, of the clients that are there
+
 	current []Exchange   // of the rule under way
 	skipped string       // why the rule under way could not send all that it wanted
 	texts   []answerText // all answers, for what they must not say
@@ -39,6 +43,7 @@ type session struct {
 // exchange shows.
 type answerText struct {
 	exchange Exchange
+	header   http.Header
 	body     []byte
 }
 
@@ -114,7 +119,14 @@ func (s *session) event(t *talk, ceType string) upstreamtest.Event {
 // send sends an event, changed by faults.
 func (s *session) send(ev upstreamtest.Event, faults ...upstreamtest.Fault) *answer {
 	kind, _ := wire.ParseType(ev.Type)
-	return s.exchange(trafficOf(kind), s.request(ev, faults...))
+	a := s.exchange(trafficOf(kind), s.request(ev, faults...))
+	switch {
+	case kind == wire.KindConnect && a.accepted():
+		s.present = append(s.present, ev)
+	case kind == wire.KindDisconnected:
+		s.present = slices.DeleteFunc(s.present, func(p upstreamtest.Event) bool { return p.ConnectionID == ev.ConnectionID })
+	}
+	return a
 }
 
 // attack sends an event that the service would not send.
@@ -203,6 +215,13 @@ func (s *session) end(t *talk) {
 	}
 }
 
+// leave tells the handler that all clients are gone that it has let in.
+func (s *session) leave() {
+	for _, ev := range slices.Clone(s.present) {
+		s.end(&talk{id: ev.ConnectionID, user: ev.UserID, events: 1})
+	}
+}
+
 // shownRequest returns a request as reports show it, and a function that
 // returns as much of its body as was sent.
 func (s *session) shownRequest(req *http.Request) (Exchange, func() []byte) {
@@ -210,16 +229,20 @@ func (s *session) shownRequest(req *http.Request) (Exchange, func() []byte) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return x, func() []byte { return nil }
 	}
-	sent := &sentBody{ReadCloser: req.Body}
-	req.Body = sent
+	var latest atomic.Pointer[sentBody]
+	begin := func(body io.ReadCloser) io.ReadCloser {
+		sent := &sentBody{ReadCloser: body}
+		latest.Store(sent)
+		return sent
+	}
+	req.Body = begin(req.Body)
 	if again := req.GetBody; again != nil { // for a connection that the server has just closed
 		req.GetBody = func() (io.ReadCloser, error) {
 			body, err := again()
-			sent.begin(body)
-			return sent, err
+			return begin(body), err
 		}
 	}
-	return x, sent.bytes
+	return x, func() []byte { return latest.Load().bytes() }
 }
 
 // A sentBody keeps what is sent of a body. The transport may go on to send when
@@ -228,12 +251,6 @@ type sentBody struct {
 	io.ReadCloser
 	mu   sync.Mutex // guards sent
 	sent []byte
-}
-
-func (b *sentBody) begin(body io.ReadCloser) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ReadCloser, b.sent = body, nil
 }
 
 func (b *sentBody) Read(p []byte) (int, error) {
