@@ -12,8 +12,8 @@ import (
 // A Go file in a document is a fenced block that begins with its name.
 var goFile = regexp.MustCompile("(?s)```go\n// ([a-z_]+\\.go)\n(.*?)```")
 
-// The handler and the test of the README are compiled and run, by the commands
-// that the README tells.
+// The files of the README are compiled and run by the commands that it tells, in
+// its order: first the handler alone, then the tests as well.
 func TestReadme(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -28,21 +28,44 @@ func TestReadme(t *testing.T) {
 	if got, want := len(files), 4; got != want {
 		t.Fatalf("README.md has %d Go files, want %d", got, want)
 	}
-	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(dir, f[1]), []byte(f[2]), 0o600); err != nil {
+	write := func(file []string) {
+		if err := os.WriteFile(filepath.Join(dir, file[1]), []byte(file[2]), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for command := range strings.Lines(block(t, string(readme), "go mod init chat")) {
-		args := strings.Fields(command)[1:]
-		for i := range args {
-			args[i] = strings.ReplaceAll(args[i], "=../webpubsub", "="+root)
-		}
-		cmd := exec.CommandContext(t.Context(), "go", args...)
+	write(files[0])
+	runIn(t, dir, strings.ReplaceAll(block(t, string(readme), "go mod init chat"), "=../webpubsub", "="+root)+"go build -o chat .")
+	for _, file := range files[1:] {
+		write(file)
+	}
+	runIn(t, dir, block(t, string(readme), "go mod tidy"))
+}
+
+// runIn runs the lines of a script, which are commands without quotes.
+func runIn(t *testing.T, dir, script string) {
+	t.Helper()
+	for command := range strings.Lines(script) {
+		args := strings.Fields(command)
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.TrimSpace(command), err, out)
 		}
+	}
+}
+
+// The README shows the chat of the demo as it is.
+func TestReadmeShowsTheChat(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chat, err := os.ReadFile("../../cmd/webpubsub/internal/chat/chat.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "```go\n"+string(chat)+"```\n") {
+		t.Error("README.md does not show chat.go to the last line")
 	}
 }
 
@@ -59,7 +82,7 @@ func block(t *testing.T, document, first string) string {
 
 // Links between the documents lead somewhere.
 func TestLinks(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	link, code := regexp.MustCompile(`\]\(([^)#:]+)\)`), regexp.MustCompile("(?s)```.*?```")
 	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/design.md", "docs/differences.md", "examples/README.md", "bench/README.md"} {
 		path := filepath.Join("../..", name)
 		text, err := os.ReadFile(path)
@@ -67,7 +90,7 @@ func TestLinks(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(string(text), ""), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
 				t.Errorf("%s links to %s: %v", name, m[1], err)
 			}
