@@ -163,7 +163,16 @@ func needAdmission(f *found) string {
 	case f.connect == nil:
 		return "the handler does not serve connect"
 	case !f.connect.accepted():
-		return fmt.Sprintf("the handler answers connect with %v: describe a client that it lets in", f.connect)
+		return fmt.Sprintf("the handler answers connect with %v%s", f.connect, advice(f.connect, "describe a client that it lets in"))
+	}
+	return ""
+}
+
+// advice is what to do about a refusal. Other answers are faults, of which rules
+// of their own speak.
+func advice(a *answer, text string) string {
+	if a.refused() {
+		return ": " + text
 	}
 	return ""
 }
@@ -177,7 +186,8 @@ func needUserEvent(f *found) string {
 			return fmt.Sprintf("the handler accepts the event %q only once", f.once[0])
 		}
 		first := f.events[0]
-		return fmt.Sprintf("the handler answers the event %q with %v: say which events it serves, and with which data", first.name, first.answer)
+		return fmt.Sprintf("the handler answers the event %q with %v%s", first.name, first.answer,
+			advice(first.answer, "say which events it serves, and with which data"))
 	}
 	return ""
 }

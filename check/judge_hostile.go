@@ -18,6 +18,9 @@ import (
 func (s *session) wantAnswers(attempts ...attempt) finding {
 	for _, x := range attempts {
 		a := s.try(x)
+		if a.hung && !x.genuine && s.try(forge("")).hung {
+			return open("the handler does not answer a connect with a wrong signature, whatever else is in it")
+		}
 		if a.hung || x.genuine && a.err != nil {
 			return fails(fmt.Sprintf("%s: got %v, want an answer", x.what, a))
 		}
@@ -119,6 +122,9 @@ const patience = time.Second
 // judgeSlowSender sees whether a handshake is answered while a body is on its
 // way. Twice, because anything may be slow once.
 func judgeSlowSender(s *session) finding {
+	if s.opts.Timeout <= patience {
+		return open(fmt.Sprintf("it takes longer than the time limit of %v", s.opts.Timeout))
+	}
 	if took := s.found.consent.took; took > patience/4 {
 		return open(fmt.Sprintf("the handshake takes %v at all times", took.Round(10*time.Millisecond)))
 	}

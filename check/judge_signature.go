@@ -276,6 +276,9 @@ func judgeLookup(s *session) finding {
 }
 
 func judgeBeforeBody(s *session) finding {
+	if s.opts.Timeout <= stallTime {
+		return open(fmt.Sprintf("it takes longer than the time limit of %v", s.opts.Timeout))
+	}
 	body := newStalledBody()
 	defer body.Close() // the client may still read it
 	a := s.attack(s.sample().event(), upstreamtest.NoSignature, func(r *http.Request) {

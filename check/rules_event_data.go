@@ -23,12 +23,24 @@ var eventDataRules = []Rule{
 	{
 		ID:       "event/chunked",
 		Title:    "The handler reads a body without Content-Length to its end",
-		Severity: Must,
+		Severity: Should,
 		Source:   "RFC 9112, 7.1; RFC 9113, 8.1.1",
 		Reason:   "Bodies may come in chunks or over HTTP/2 without a length, and the client's message would be lost.",
 		Fix:      "Read the body to its end, whatever Content-Length says.",
 		needs:    []need{needUserEvent},
 		judge:    judgeChunked,
+	},
+	{
+		ID:       "event/any-data",
+		Title:    "The handler answers whatever data a client sends",
+		Severity: Must,
+		Source:   sourceUserEvents,
+		Reason:   "A client can choose what it sends, and so could hang the handler or end it for everybody.",
+		Fix:      "Catch the errors of parsing, in asynchronous code too, and answer what the event has no use for with 400 or 415.",
+		needs:    []need{needUserEvent},
+		judge: func(s *session) finding {
+			return s.judgeData(func(a *answer) bool { return a.status != 0 }, "an answer")
+		},
 	},
 	{
 		ID:       "event/unicode",
@@ -59,18 +71,6 @@ var eventDataRules = []Rule{
 		Fix:      "Set the limit for bodies to 2 MB, in the framework and in what stands in front of it.",
 		needs:    []need{needUserEvent},
 		judge:    judgeLarge,
-	},
-	{
-		ID:       "event/any-data",
-		Title:    "The handler answers whatever data a client sends",
-		Severity: Must,
-		Source:   sourceUserEvents,
-		Reason:   "A client can choose what it sends, and so could hang the handler or end it for everybody.",
-		Fix:      "Catch the errors of parsing, in asynchronous code too, and answer what the event has no use for with 400 or 415.",
-		needs:    []need{needUserEvent},
-		judge: func(s *session) finding {
-			return s.judgeData(func(a *answer) bool { return a.status != 0 }, "an answer")
-		},
 	},
 	{
 		ID:       "event/data-errors",

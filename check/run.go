@@ -123,7 +123,7 @@ func (s *session) judge(rule Rule) Result {
 			if f.verdict == Fails {
 				why = f.text + "; " + why
 			}
-			f = fails(why).mend(f.fix)
+			f = fails(why).mend(fixDeath(rule))
 		}
 	}
 	result := Result{Rule: rule, Verdict: f.verdict, Finding: f.text, Exchanges: s.current}
@@ -133,6 +133,15 @@ func (s *session) judge(rule Rule) Result {
 		}
 	}
 	return result
+}
+
+// fixDeath is how to mend a handler that did not survive a rule that is not
+// about that.
+func fixDeath(rule Rule) string {
+	if rule.Hostile {
+		return ""
+	}
+	return "Catch every exception where requests are handled, in asynchronous code too, and answer 500: its own log says what ended the process."
 }
 
 // applies returns why a rule is not judged, and otherwise nothing.

@@ -61,6 +61,7 @@ func TestPrograms(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("no connection string", func(t *testing.T) { testNoConnectionString(t, bin, p) })
+			t.Run("conformance", func(t *testing.T) { testConformance(t, bin, p) })
 			r := start(t, bin, p)
 			for _, form := range urlForms {
 				t.Run("handshake"+form, func(t *testing.T) { testHandshake(t, r, form) })

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"strings"
 
@@ -115,6 +116,10 @@ func (s State) String() string {
 type stateError struct{ reason string }
 
 func (e *stateError) Error() string { return "upstream: connection state " + e.reason }
+
+// StatusCode is that of a handler that returns the error: the service would send
+// the same state again after 5xx.
+func (*stateError) StatusCode() int { return http.StatusBadRequest }
 
 // object returns the JSON object of the state, nil when the state is absent or
 // empty. As in Node, padding is optional and the URL alphabet is accepted.

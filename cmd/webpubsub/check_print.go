@@ -23,6 +23,7 @@ type checkPrinter struct {
 const (
 	markHolds = "✓"
 	markFails = "✗"
+	markInfo  = "·"
 	markOpen  = "–"
 )
 

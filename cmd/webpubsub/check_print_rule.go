@@ -29,15 +29,23 @@ func (p *checkPrinter) held(b *strings.Builder, r *check.Result) {
 }
 
 // failed prints a rule that fails: what was found, the request that shows it,
-// why that matters, and how to mend it. What is only worth knowing is shorter.
+// why that matters, and how to mend it. Of what is only worth knowing, it prints
+// what was found.
 func (p *checkPrinter) failed(b *strings.Builder, r *check.Result) {
-	colour := map[check.Severity]colour{check.Must: red, check.Should: yellow, check.Info: faint}[r.Rule.Severity]
-	gap(b)
-	p.title(b, p.paint(colour, markFails), &r.Rule)
-	fmt.Fprintf(b, "%s%s\n", ruleIndent, p.paint(colour, wrap(printable(r.Finding), ruleIndent)))
-	if p.verbose || r.Rule.Severity != check.Info {
-		p.exchanges(b, r)
+	mark, colour := markFails, red
+	switch r.Rule.Severity {
+	case check.Should:
+		colour = yellow
+	case check.Info:
+		mark, colour = markInfo, faint
 	}
+	gap(b)
+	p.title(b, p.paint(colour, mark), &r.Rule)
+	fmt.Fprintf(b, "%s%s\n", ruleIndent, p.paint(colour, wrap(printable(r.Finding), ruleIndent)))
+	if r.Rule.Severity == check.Info && !p.verbose {
+		return
+	}
+	p.exchanges(b, r)
 	for _, part := range []struct{ label, text string }{{"why", r.Rule.Reason}, {"fix", r.Fix}, {"source", r.Rule.Source}} {
 		label := ruleIndent + pad(part.label, len("source  "))
 		fmt.Fprintf(b, "%s%s\n", label, wrap(printable(part.text), strings.Repeat(" ", len(label))))

@@ -66,11 +66,8 @@ found    handshake   200 OK, consents
     fix     Mend it.
     source  the source
 
-  ✗ info   beta/four  The handler is right
+  · info   beta/four  The handler is right
     got less
-    why     The reason.
-    fix     Think of it.
-    source  the source
 
 – gamma         1 rule is not judged
 

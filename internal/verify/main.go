@@ -40,6 +40,7 @@ var debianPackages = map[string][]string{
 	"gcc":      {"gcc", "libc6-dev"},
 	"node":     {"nodejs"},
 	"npm":      {"npm"},
+	"python3":  {"python3"},
 }
 
 // optionalTools are those without which some tests are skipped.
@@ -48,6 +49,7 @@ var optionalTools = map[string]string{
 	"curl":     "of the command lines for curl",
 	"node":     "with the JavaScript SDKs",
 	"npm":      "with the JavaScript SDKs",
+	"python3":  "with handlers in Python",
 }
 
 func main() {
