@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
@@ -53,7 +52,7 @@ func TestBarriers(t *testing.T) {
 
 	// An event that was refused.
 	d.tolerate("event failed")
-	alice.paste("#compose", strings.Repeat("x", 2001))
+	alice.pasteTooMuch()
 	alice.click("#send")
 	alice.see("#messages li[data-state=failed]")
 	alice.examine(script, "a message that has failed")

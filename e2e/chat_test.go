@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -46,7 +45,7 @@ func TestRefusals(t *testing.T) {
 	d.tolerate("event failed")
 	alice := c.visit(d, "alice")
 
-	alice.paste("#compose", strings.Repeat("x", 2001))
+	alice.pasteTooMuch()
 	alice.click("#send")
 	alice.see("#messages li[data-state=failed]")
 	alice.row("^say alice.* ✕ 400")

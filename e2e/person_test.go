@@ -62,6 +62,15 @@ func (p *person) say(text string) {
 	p.press(kb.Enter)
 }
 
+// pasteTooMuch writes more than the handler takes, which the page would not let
+// happen.
+func (p *person) pasteTooMuch() {
+	p.t.Helper()
+	const enough = 2000
+	eval[int](p.tab, `(length) => document.querySelector("#compose").maxLength = length`, enough+1)
+	p.paste("#compose", strings.Repeat("x", enough+1))
+}
+
 // A message is one in the room that is shown.
 type message struct{ ID, State, Name, Text string }
 

@@ -37,6 +37,15 @@
 // fails, the error says why and what to do; it is in the log, or in the [Record]
 // that Options.Observe gets.
 //
+// # Looking
+//
+// Options.Inspect gets every request between the service and the application as
+// an [Exchange], with all that is in it: events, questions for consent, and calls
+// of the data plane. [Exchange.Resend] sends an event to its handler again, and
+// nothing follows from the answer; [Server.Cut] breaks the network connection of
+// a client. The real service has none of these: they are for tools on a
+// developer's machine.
+//
 // # Server SDKs
 //
 // The REST data plane is below /api, all 25 operations of version 2024-12-01.

@@ -85,6 +85,10 @@ func (x *Exchange) CanResend() bool { return x.resend != nil }
 // goes to nobody, and the connection's state stays. What comes of it is another
 // Exchange, with Again set; Resend returns when that is over. It does nothing
 // for an Exchange that cannot be sent.
+//
+// The handler is the one that the event had, also after [Server.Apply] has put
+// another in its place, and is not asked for consent again. An event may be sent
+// again while it is still under way.
 func (x *Exchange) Resend() {
 	if x.resend != nil {
 		x.resend()
@@ -106,8 +110,8 @@ func (s *Server) inspectTransfer(t *deliver.Transfer) (over func()) {
 	if t.Handshake {
 		x.Kind, x.Event = ConsentExchange, wire.EventValidate
 	}
-	if t.Resend != nil {
-		x.resend = t.Resend
+	if id, resend := t.ID, t.Resend; resend != nil {
+		x.resend = func() { resend(id) } // without the rest of the transfer
 	}
 	s.inspect(x)
 	return func() {

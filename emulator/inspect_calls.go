@@ -83,7 +83,8 @@ type call struct{ recipients int }
 type callKey struct{}
 
 // counting is the broker of calls that are inspected: it notes how many
-// connections each was about.
+// connections each was about. To know that it asks where others tell: with
+// several servers, a call takes longer while somebody looks.
 type counting struct{ broker.Broker }
 
 // Publish implements [broker.Broker].

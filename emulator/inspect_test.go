@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gowebpubsub/webpubsub"
 	"github.com/gowebpubsub/webpubsub/emulator"
@@ -215,6 +216,69 @@ func TestResend(t *testing.T) {
 		client.Receive() // of this event, and not of the others
 		if got, want := states[3], "s1"; got != want {
 			t.Errorf("the state is %q, want %q", got, want)
+		}
+	})
+}
+
+// An event can be sent again while it is still under way, and tried: each goes
+// its own way.
+func TestResendUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &onlooker{}
+		handler := &journal{answer: func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(http.StatusInternalServerError) }}
+		var resend sync.Once
+		var resent sync.WaitGroup
+		service := emulatortest.StartWith(t, &emulator.Options{
+			Settings: emulator.Settings{Default: emulator.HubSettings{EventHandlers: []emulator.EventHandler{{Handler: handler, UserEventPattern: "*"}}}},
+			Inspect: func(x emulator.Exchange) {
+				o.inspect(x)
+				if x.Kind == emulator.EventExchange {
+					resend.Do(func() { resent.Go(x.Resend) })
+				}
+			},
+		})
+		service.Connect("chat", nil).Send(`{"type":"event","event":"message","dataType":"text","data":"hello"}`)
+		time.Sleep(time.Minute)
+		resent.Wait()
+		attempts := map[uint64]int{}
+		for _, x := range o.all() {
+			if x.Done && x.Event == "message" {
+				attempts[x.Again] = x.Attempts
+			}
+		}
+		if got, want := len(attempts), 2; got != want || attempts[0] != 4 {
+			t.Fatalf("got %v attempts by the event that was sent again, want 4 of the first and those of another", attempts)
+		}
+		for of, n := range attempts {
+			if of != 0 && n != 1 {
+				t.Errorf("again: got %d attempts, want 1", n)
+			}
+		}
+	})
+}
+
+// A record says that an event was sent again: the conversation goes on without
+// it.
+func TestResendRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var records []emulator.Record // of one goroutine after the other
+		o := &onlooker{}
+		service := emulatortest.StartWith(t, &emulator.Options{
+			Settings: emulator.Settings{Default: emulatortest.AllEvents(&journal{})},
+			Inspect:  o.inspect,
+			Observe: func(r emulator.Record) {
+				if r.Event == "message" {
+					records = append(records, r)
+				}
+			},
+		})
+		client := service.Connect("chat", nil)
+		client.Send(`{"type":"event","event":"message","ackId":1,"dataType":"text","data":"hello"}`)
+		client.Receive()
+		x := o.done(t, "message")
+		x.Resend()
+		if len(records) != 2 || records[0].Again || !records[1].Again || records[1].ConnectionID != client.ConnectionID() || records[1].URL != records[0].URL {
+			t.Errorf("got %+v, want the event, and the same again", records)
 		}
 	})
 }

@@ -24,6 +24,7 @@ type Record struct {
 	URL      string // of the handler, without the values of its query
 	Status   int    // that the handler answered or, of Refused, that the client got; 0 for none
 	Attempts int    // how often an event was sent
+	Again    bool   // the event was sent again by [Exchange.Resend]: nothing follows from the answer
 	Duration time.Duration
 
 	Reason string // of Closed: the service's word for it, like "Normal" or "SlowClient"
@@ -119,7 +120,7 @@ func (s *Server) delivered(r deliver.Report) {
 	}
 	s.record(Record{
 		Kind: kind, Hub: r.Hub, ConnectionID: r.ConnectionID, UserID: r.UserID, Event: r.Event,
-		URL: r.URL, Status: r.Status, Attempts: r.Attempts, Duration: r.Duration, Err: r.Err, Hint: hintOf(r.Err),
+		URL: r.URL, Status: r.Status, Attempts: r.Attempts, Again: r.Again, Duration: r.Duration, Err: r.Err, Hint: hintOf(r.Err),
 	})
 }
 

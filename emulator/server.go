@@ -104,6 +104,8 @@ func New(options *Options) (*Server, error) {
 	protection, err := guard.New(&guard.Options{
 		AllowedHosts:   append(slices.Clone(opts.AllowedHosts), endpoint.Hostname()),
 		AllowedOrigins: opts.AllowedOrigins,
+		HostFlag:       "--allow-host", // of webpubsub dev
+		OriginFlag:     "--allow-origin",
 		Logger:         opts.Logger,
 	})
 	if err != nil {

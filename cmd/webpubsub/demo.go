@@ -22,8 +22,9 @@ import (
 
 // demoFlags are the flags of webpubsub demo, as they were typed.
 type demoFlags struct {
-	listen string
-	open   bool
+	listen     string
+	allowHosts []string
+	open       bool
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -38,6 +39,7 @@ func (a *app) demoCommand() *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&d.listen, "listen", defaultListen, "address and port")
+	f.StringArrayVar(&d.allowHosts, "allow-host", nil, "name under which the demo may be asked")
 	f.BoolVar(&d.open, "open", false, "open the page in the browser")
 	return c
 }
@@ -54,19 +56,19 @@ func (a *app) demo(c *cobra.Command, d *demoFlags) error {
 		return err
 	}
 	defer closeAll(listeners)
-	h, err := a.newDemo(address, listeners)
+	h, err := a.newDemo(address, listeners, d.allowHosts)
 	if err != nil {
 		return err
 	}
 	head := newDemoLine(h.emulator)
-	if err := a.printDemo(head); err != nil {
+	if err := a.printDemo(head, a.commands(h.emulator)); err != nil {
 		return err
 	}
 	if moved {
 		a.tell("note: port %d is in use, the demo is at %s", address.port, head.Page)
 	}
 	if !address.private() {
-		a.tell("warning: whoever reaches this machine can use the demo, and see what it shows")
+		a.tell("warning: whoever reaches this machine can read every message, send events again and cut connections")
 	}
 	if d.open {
 		if err := browser.Open(head.Page); err != nil {
@@ -77,8 +79,12 @@ func (a *app) demo(c *cobra.Command, d *demoFlags) error {
 }
 
 // newDemo puts together what the demo consists of.
-func (a *app) newDemo(address address, listeners []net.Listener) (*host, error) {
+func (a *app) newDemo(address address, listeners []net.Listener, hosts []string) (*host, error) {
 	logger := slog.New(a.logHandler(false))
+	front, own, err := demoGuards(hosts, logger)
+	if err != nil {
+		return nil, err
+	}
 	endpoint := address.endpoint("http", listeners[0].Addr())
 	h := &host{listeners: listeners}
 	h.inspector = newInspector(h, endpoint, logger)
@@ -88,12 +94,12 @@ func (a *app) newDemo(address address, listeners []net.Listener) (*host, error) 
 		UserEventPattern: "*",
 		GroupEvents:      []string{"joined", "left"},
 	}
-	var err error
 	h.emulator, err = emulator.New(&emulator.Options{
-		Endpoint: endpoint,
-		Settings: emulator.Settings{Hubs: map[string]emulator.HubSettings{defaultHub: {EventHandlers: []emulator.EventHandler{handler}}}},
-		Inspect:  h.inspector.Observe,
-		Logger:   logger,
+		Endpoint:     endpoint,
+		Settings:     emulator.Settings{Hubs: map[string]emulator.HubSettings{defaultHub: {EventHandlers: []emulator.EventHandler{handler}}}},
+		AllowedHosts: hosts,
+		Inspect:      h.inspector.Observe,
+		Logger:       logger,
 	})
 	if err != nil {
 		return nil, err
@@ -106,22 +112,33 @@ func (a *app) newDemo(address address, listeners []net.Listener) (*host, error) 
 	if err != nil {
 		return nil, err
 	}
-	protection, err := guard.New(&guard.Options{Logger: logger})
-	if err != nil {
-		return nil, err
-	}
 	h.web = &http.Server{
-		Handler: protection.Handler(demo.Handler(demo.Parts{
+		Handler: front.Handler(demo.Handler(demo.Parts{
 			Chat:      chat.New(validator, client, &upstream.Options{Logger: logger}),
 			Service:   h.emulator,
 			Inspector: h.inspector,
 			Client:    client,
+			Commands:  a.commands(h.emulator),
+			Guard:     own.Handler,
 		})),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	return h, nil
+}
+
+// demoGuards returns what is in front of everything, and what is in front of all
+// that only the demo's own page has to do with. The service has a guard of its
+// own, and refuses what these do; but it advises flags of webpubsub dev.
+func demoGuards(hosts []string, logger *slog.Logger) (front, own *guard.Guard, err error) {
+	options := guard.Options{AllowedHosts: hosts, HostFlag: allowHostFlag, Logger: logger}
+	if front, err = guard.New(&options); err != nil {
+		return nil, nil, usagef("%s: %s", allowHostFlag, library(err))
+	}
+	options.OwnOrigin = true
+	own, err = guard.New(&options)
+	return front, own, err
 }
 
 // A demoLine is the first line for machines.
@@ -143,7 +160,7 @@ func newDemoLine(server *emulator.Server) demoLine {
 }
 
 // printDemo prints what there is, and what to try next.
-func (a *app) printDemo(head demoLine) error {
+func (a *app) printDemo(head demoLine, commands demo.Commands) error {
 	if a.json {
 		return a.printJSON(head)
 	}
@@ -155,13 +172,18 @@ Then try
   - a second tab: it is a second person in the chat
   - "Cut my connection": it breaks, and comes back with nothing lost
   - an event by hand, in another terminal:
-      %[3]s trigger say --to %[4]s --type json \
-        --state eyJuYW1lIjoiVGVybWluYWwifQ== --data '{"room":"lobby","id":"1","text":"Hello from the terminal"}'
+      %[3]s
   - your own handler in place of this one, with the same look at its events:
-      %[3]s dev --upstream http://localhost:3000/eventhandler
+      %[4]s
 
-`, head.Page, head.ConnectionString, a.self(), head.EventHandler)
+`, head.Page, head.ConnectionString, strings.ReplaceAll(commands.Trigger, "\n", "\n      "), commands.Dev)
 	return err
+}
+
+// commands returns what to try next. The service has the key that it has by
+// default.
+func (a *app) commands(service *emulator.Server) demo.Commands {
+	return demo.NewCommands(a.self(), service.Endpoint(), emulator.DefaultAccessKey)
 }
 
 // self returns how this command is called: go run leaves it in a folder of its

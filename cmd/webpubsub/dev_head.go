@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gowebpubsub/webpubsub/cmd/webpubsub/internal/shell"
 	"github.com/gowebpubsub/webpubsub/emulator"
 	"github.com/gowebpubsub/webpubsub/internal/localca"
 	"github.com/gowebpubsub/webpubsub/internal/wire"
@@ -85,8 +86,8 @@ func (a *app) printNotes(p *plan, head headLine, moved bool) {
 		return
 	}
 	a.tell("note: clients have to trust the local certificate authority. In their terminal, for Node.js, and for Go and curl:\n")
-	a.tell("  export NODE_EXTRA_CA_CERTS=%s", shellQuote(head.CertFile))
-	a.tell("  export SSL_CERT_FILE=%s\n", shellQuote(head.CertFile))
+	a.tell("  export NODE_EXTRA_CA_CERTS=%s", shell.Word(head.CertFile))
+	a.tell("  export SSL_CERT_FILE=%s\n", shell.Word(head.CertFile))
 }
 
 // publicKey warns of the key that everybody knows.
@@ -102,14 +103,6 @@ func (a *app) where(p *plan) string {
 		return "all network interfaces"
 	}
 	return p.address.host
-}
-
-// shellQuote returns a path as one word of a shell's command line.
-func shellQuote(path string) string {
-	if !strings.ContainsAny(path, " '\"$`\\&;()") {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // routes lists the handlers of all hubs.

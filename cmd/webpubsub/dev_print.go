@@ -160,7 +160,10 @@ func (p *eventPrinter) delivered(b *strings.Builder, r emulator.Record) {
 		took = short(r.Duration)
 	}
 	fmt.Fprintf(b, "%s %s %s %s", pad(word(r.Event), whatWidth), p.outcome(r), pad(took, timeWidth), printable(r.URL))
-	if r.Attempts > 1 {
+	switch {
+	case r.Again:
+		b.WriteString(" (again)")
+	case r.Attempts > 1:
 		fmt.Fprintf(b, " (%d attempts)", r.Attempts)
 	}
 }
@@ -231,6 +234,7 @@ type recordLine struct {
 	URL          string  `json:"url,omitempty"`
 	Status       int     `json:"status,omitempty"`
 	Attempts     int     `json:"attempts,omitempty"`
+	Again        bool    `json:"again,omitempty"`
 	DurationMS   float64 `json:"durationMs,omitempty"`
 	Reason       string  `json:"reason,omitempty"`
 	Error        string  `json:"error,omitempty"`
@@ -246,7 +250,7 @@ type lostLine struct {
 func recordLineOf(r emulator.Record) recordLine {
 	line := recordLine{
 		Kind: r.Kind.String(), Time: r.Time.UTC().Format(time.RFC3339Nano), Hub: r.Hub, ConnectionID: r.ConnectionID, UserID: r.UserID,
-		Subprotocol: r.Subprotocol, Event: r.Event, URL: r.URL, Status: r.Status, Attempts: r.Attempts,
+		Subprotocol: r.Subprotocol, Event: r.Event, URL: r.URL, Status: r.Status, Attempts: r.Attempts, Again: r.Again,
 		DurationMS: milliseconds(r.Duration), Reason: r.Reason, Hint: r.Hint,
 	}
 	if r.Err != nil {

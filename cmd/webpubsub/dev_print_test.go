@@ -51,6 +51,22 @@ func TestPrinterExplainsOnce(t *testing.T) {
 	}
 }
 
+// An event that somebody sent again does not look like one of the client.
+func TestPrinterAgain(t *testing.T) {
+	r := emulator.Record{
+		Kind: emulator.Delivered, Time: at(1), Hub: "chat", UserID: "alice", Event: "message", URL: "http://localhost/",
+		Status: 200, Attempts: 1, Again: true, Duration: time.Second,
+	}
+	for json, want := range map[bool]string{
+		false: "12:00:01 alice        message       → 200  1s      http://localhost/ (again)\n",
+		true:  `{"kind":"delivered","time":"2026-01-02T12:00:01Z","hub":"chat","userId":"alice","event":"message","url":"http://localhost/","status":200,"attempts":1,"again":true,"durationMs":1000}` + "\n",
+	} {
+		if got := printed(newTestPrinter(json), r); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 // What a client chooses cannot reach the terminal, with or without our own
 // colours.
 func TestPrinterEscapes(t *testing.T) {

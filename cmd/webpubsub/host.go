@@ -41,20 +41,27 @@ func newInspector(h *host, endpoint string, logger *slog.Logger) *inspector.Insp
 	})
 }
 
-// withInspector puts the inspector beside the service. Pages of other origins
-// may be allowed to use the service, but not to look into it.
+// allowHostFlag admits a name under which a server may be asked.
+const allowHostFlag = "--allow-host"
+
+// withInspector puts the inspector beside the service, whose root leads to it.
+// Other pages may be allowed to use the service, but not to look into it.
 func withInspector(service, inspector http.Handler, hosts []string, logger *slog.Logger) (http.Handler, error) {
-	protection, err := guard.New(&guard.Options{AllowedHosts: hosts, Logger: logger})
+	protection, err := guard.New(&guard.Options{AllowedHosts: hosts, OwnOrigin: true, HostFlag: allowHostFlag, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
 	inspector = protection.Handler(inspector)
+	root := protection.Handler(http.RedirectHandler(inspectorPath, http.StatusFound))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path+"/", inspectorPath) {
+		switch looks := r.Method == http.MethodGet || r.Method == http.MethodHead; {
+		case strings.HasPrefix(r.URL.Path+"/", inspectorPath):
 			inspector.ServeHTTP(w, r)
-			return
+		case r.URL.Path == "/" && looks:
+			root.ServeHTTP(w, r)
+		default:
+			service.ServeHTTP(w, r)
 		}
-		service.ServeHTTP(w, r)
 	}), nil
 }
 

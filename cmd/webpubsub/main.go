@@ -1,5 +1,8 @@
-// Command webpubsub is the local Azure Web PubSub service for developers, with
-// the tools that go with it: clients' URLs and single events for any handler.
+// Command webpubsub is the local Azure Web PubSub service for developers, in
+// front of a handler (dev) or with one to look at (demo), and the inspector of
+// both, a page that shows every request between service and handler. With it go
+// the tools for any handler: rules to hold it against (check), single events
+// (trigger), and URLs for clients (token).
 package main
 
 import (

@@ -73,7 +73,7 @@ func checkHub(hub string) error {
 // library returns the text of an error of our packages without their name.
 func library(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"webpubsub: ", "ClientAccess: ", "emulator: ", "localca: ", "settingsfile: "} {
+	for _, prefix := range []string{"webpubsub: ", "ClientAccess: ", "emulator: ", "guard: ", "localca: ", "settingsfile: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text

@@ -28,8 +28,16 @@ func ownOrigin(origin, host string) bool {
 	if err != nil || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "http" && u.Scheme != "https" {
 		return false
 	}
-	if ip := net.ParseIP(u.Hostname()); localName.MatchString(u.Hostname()) || ip != nil && ip.IsLoopback() {
-		return true
+	ip := net.ParseIP(u.Hostname())
+	return localName.MatchString(u.Hostname()) || ip != nil && (ip.IsLoopback() || samePlace(origin, host))
+}
+
+// samePlace reports whether an origin has the name or address, and the port, of
+// a host.
+func samePlace(origin, host string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return false
 	}
 	h, err := url.Parse(u.Scheme + "://" + host)
 	if err != nil {
@@ -42,7 +50,8 @@ func ownOrigin(origin, host string) bool {
 		return u.Port()
 	}
 	ip, hostIP := net.ParseIP(u.Hostname()), net.ParseIP(h.Hostname())
-	return port(u) == port(h) && ip != nil && ip.Equal(hostIP)
+	name := func(u *url.URL) string { return strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") }
+	return port(u) == port(h) && (ip != nil && ip.Equal(hostIP) || ip == nil && name(u) == name(h))
 }
 
 // FuzzCheck asserts that nothing foreign passes: what the guard accepts, another
@@ -56,7 +65,7 @@ func FuzzCheck(f *testing.F) {
 			f.Add(host, origin)
 		}
 	}
-	plain := newGuard(f, nil)
+	plain, own := newGuard(f, nil), newGuard(f, &guard.Options{OwnOrigin: true})
 	f.Fuzz(func(t *testing.T, host, origin string) {
 		err := plain.Check(request("GET", host))
 		if err == nil && !ownHost(host) {
@@ -64,6 +73,9 @@ func FuzzCheck(f *testing.F) {
 		}
 		if err := plain.Check(request("GET", host, "Origin", origin)); err == nil && (!ownHost(host) || !ownOrigin(origin, host)) {
 			t.Errorf("origin %q passes with host %q", origin, host)
+		}
+		if err := own.Check(request("GET", host, "Origin", origin)); err == nil && (!ownHost(host) || !samePlace(origin, host)) {
+			t.Errorf("origin %q passes as that of host %q", origin, host)
 		}
 		// The value that a refusal advises is one that helps.
 		err = plain.Check(request("GET", host))

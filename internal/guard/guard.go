@@ -44,6 +44,16 @@ type Options struct {
 	// "*" for every page in the world.
 	AllowedOrigins []string
 
+	// OwnOrigin lets no pages in but the server's own, whose origin is the one in
+	// the Host header: for what can see or do more than other pages of this
+	// machine should. AllowedOrigins has to be empty then.
+	OwnOrigin bool
+
+	// HostFlag and OriginFlag are the flags of the command that add to
+	// AllowedHosts and AllowedOrigins. Refusals advise them if they are given.
+	HostFlag   string
+	OriginFlag string
+
 	// Logger gets a warning for each request that is refused. If nil,
 	// slog.Default is used.
 	Logger *slog.Logger
@@ -57,6 +67,9 @@ type Guard struct {
 	origins    []origin
 	nullOrigin bool
 	anyOrigin  bool
+	ownOrigin  bool
+	hostFlag   string
+	originFlag string
 	logger     *slog.Logger
 }
 
@@ -67,9 +80,12 @@ func New(options *Options) (*Guard, error) {
 	if options != nil {
 		opts = *options
 	}
-	g := &Guard{logger: opts.Logger}
+	g := &Guard{ownOrigin: opts.OwnOrigin, hostFlag: opts.HostFlag, originFlag: opts.OriginFlag, logger: opts.Logger}
 	if g.logger == nil {
 		g.logger = slog.Default()
+	}
+	if g.ownOrigin && len(opts.AllowedOrigins) > 0 {
+		return nil, errors.New("guard: OwnOrigin allows no other origins")
 	}
 	for _, entry := range opts.AllowedHosts {
 		if entry == "*" {
@@ -120,23 +136,23 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// Check returns nil when a request may pass. The error says why it may not and
-// which flag of the command admits it. It is meant for the developer, and can be
-// shown to whoever sent the request.
+// Check returns nil when a request may pass. The error says why it may not and,
+// if there is one, which flag of the command admits it. It is meant for the
+// developer, and can be shown to whoever sent the request.
 func (g *Guard) Check(r *http.Request) error {
 	host, ok := parseAuthority(r.Host)
 	if !ok {
 		return fmt.Errorf("the Host header %.100q names no host", r.Host)
 	}
 	if !g.allowsHost(host) {
-		return fmt.Errorf("this server is not known as %s; if that is its name, start it with --allow-host %s", host.host, host.host)
+		return advise(fmt.Sprintf("this server is not known as %s", host.host), "if that is its name, start it with", g.hostFlag, host.host)
 	}
 	if g.anyOrigin {
 		return nil
 	}
 	switch lines := r.Header["Origin"]; len(lines) {
 	case 0:
-		return checkSite(r, host)
+		return g.checkSite(r, host)
 	case 1:
 		return g.checkOrigin(lines[0], host)
 	}
@@ -157,30 +173,42 @@ func (g *Guard) checkOrigin(value string, host authority) error {
 		if g.nullOrigin {
 			return nil
 		}
-		return errors.New("pages without an origin (files, sandboxed frames) may not use this server; to allow them, start it with --allow-origin null")
+		return advise("pages without an origin (files, sandboxed frames) may not use this server", howToAllow, g.originFlag, value)
 	}
 	o, ok := parseOrigin(value)
 	switch {
 	case !ok:
 		return fmt.Errorf("the Origin header %.100q is no origin", value)
-	case o.isWeb() && (o.isLoopback() || o.port == host.portOr(o.defaultPort()) && o.host == host.host):
+	case o.isWeb() && o.port == host.portOr(o.defaultPort()) && o.host == host.host:
 		return nil
-	case slices.Contains(g.origins, o):
+	case g.ownOrigin:
+		return fmt.Errorf("only pages of this server may use this, and not the page at %v", o)
+	case o.isWeb() && o.isLoopback(), slices.Contains(g.origins, o):
 		return nil
 	}
-	return fmt.Errorf("the page at %v may not use this server; to allow it, start the server with --allow-origin %v", o, o)
+	return advise(fmt.Sprintf("the page at %v may not use this server", o), howToAllow, g.originFlag, o.String())
+}
+
+const howToAllow = "to allow it, start the server with"
+
+// advise returns an error that says how to mend it, if there is a flag for that.
+func advise(text, how, flag, value string) error {
+	if flag != "" {
+		text += "; " + how + " " + flag + " " + value
+	}
+	return errors.New(text)
 }
 
 // checkSite decides on a request without an origin by what the browser says of
 // the page that it is for. Nothing of that is to be read by the page, but it
 // might have an effect, and a page in a frame can be clicked on unseen.
-func checkSite(r *http.Request, host authority) error {
+func (g *Guard) checkSite(r *http.Request, host authority) error {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		return nil
 	case "same-site":
 		// Another port of the same host, or another name of the same domain.
-		if host.isLoopback() {
+		if host.isLoopback() && !g.ownOrigin {
 			return nil
 		}
 	}

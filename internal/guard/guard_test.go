@@ -11,9 +11,15 @@ import (
 	"github.com/gowebpubsub/webpubsub/internal/guard"
 )
 
+// newGuard returns a guard of a command that has both flags.
 func newGuard(t testing.TB, options *guard.Options) *guard.Guard {
 	t.Helper()
-	g, err := guard.New(options)
+	var opts guard.Options
+	if options != nil {
+		opts = *options
+	}
+	opts.HostFlag, opts.OriginFlag = "--allow-host", "--allow-origin"
+	g, err := guard.New(&opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,6 +245,75 @@ func TestSite(t *testing.T) {
 	}
 	any := newGuard(t, &guard.Options{AllowedOrigins: []string{"*"}})
 	check(t, "any origin", any.Check(request("GET", "localhost", "Sec-Fetch-Site", "cross-site")), "")
+}
+
+// What is for the server's own pages is closed to all others of this machine.
+// Programs pass.
+func TestOwnOrigin(t *testing.T) {
+	own := newGuard(t, &guard.Options{OwnOrigin: true, AllowedHosts: []string{"emulator.test"}})
+	const page, site = "only pages of this server", "another site's page"
+	tests := []struct {
+		method, host, origin, site string
+		want                       string
+	}{
+		{"GET", "localhost:8080", "", "", ""},
+		{"POST", "localhost:8080", "", "", ""},
+		{"GET", "localhost:8080", "", "none", ""},
+		{"GET", "localhost:8080", "", "same-origin", ""},
+		{"POST", "localhost:8080", "http://localhost:8080", "same-origin", ""},
+		{"POST", "LOCALHOST:8080", "http://localhost.:8080", "", ""},
+		{"POST", "localhost", "http://localhost", "", ""},
+		{"POST", "localhost", "https://localhost", "", ""},
+		{"DELETE", "127.0.0.1:8080", "http://127.0.0.1:8080", "", ""},
+		{"DELETE", "[::1]:8080", "http://[::1]:8080", "", ""},
+		{"POST", "emulator.test:8080", "http://emulator.test:8080", "", ""},
+		{"POST", "192.168.1.20:8080", "http://192.168.1.20:8080", "", ""},
+		{"POST", "localhost:8080", "http://localhost:5173", "same-site", page},
+		{"DELETE", "localhost:8080", "http://localhost:5173", "", page},
+		{"POST", "localhost:8080", "http://localhost", "", page},
+		{"POST", "localhost:8080", "http://127.0.0.1:8080", "", page},
+		{"POST", "localhost:8080", "http://app.localhost:8080", "", page},
+		{"POST", "localhost:8080", "chrome-extension://localhost:8080", "", page},
+		{"POST", "localhost:8080", "http://evil.example", "", page},
+		{"POST", "localhost:8080", "null", "", "pages without an origin"},
+		{"GET", "localhost:8080", "", "same-site", site},
+		{"POST", "localhost:8080", "", "same-site", site},
+		{"GET", "localhost:8080", "", "cross-site", site},
+		{"GET", "evil.example", "", "", "--allow-host evil.example"},
+	}
+	for _, tt := range tests {
+		r := request(tt.method, tt.host)
+		if tt.origin != "" {
+			r.Header.Set("Origin", tt.origin)
+		}
+		if tt.site != "" {
+			r.Header.Set("Sec-Fetch-Site", tt.site)
+		}
+		check(t, strings.Join([]string{tt.method, tt.host, tt.origin, tt.site}, " "), own.Check(r), tt.want)
+	}
+	link := request("GET", "localhost:8080", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	check(t, "a link", own.Check(link), "")
+	_, err := guard.New(&guard.Options{OwnOrigin: true, AllowedOrigins: []string{"*"}})
+	check(t, "other origins, too", err, "OwnOrigin allows no other origins")
+}
+
+// Nobody is advised a flag that is not there.
+func TestNoFlags(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		g, err := guard.New(&guard.Options{OwnOrigin: own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*http.Request{
+			request("GET", "evil.example"),
+			request("GET", "localhost", "Origin", "http://evil.example"),
+			request("GET", "localhost", "Origin", "null"),
+		} {
+			if err := g.Check(r); err == nil || strings.ContainsAny(err.Error(), ";-") {
+				t.Errorf("%s from %s: got %v, want a refusal and no more", r.Host, r.Header.Get("Origin"), err)
+			}
+		}
+	}
 }
 
 func TestNewErrors(t *testing.T) {

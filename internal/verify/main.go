@@ -14,6 +14,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -23,6 +24,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -179,7 +181,8 @@ func endedByItsTime(output string) bool {
 	return strings.Contains(output, "\n    context deadline exceeded\n") && !strings.Contains(output, "Failing input written to")
 }
 
-// findModules returns the folders of the root module and of those nested in it.
+// findModules returns the folders of the root module, first, and of those nested
+// in it.
 func findModules(root string) (dirs []string, err error) {
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -192,6 +195,7 @@ func findModules(root string) (dirs []string, err error) {
 		}
 		return nil
 	})
+	slices.SortStableFunc(dirs, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	return dirs, err
 }
 

@@ -55,8 +55,8 @@ func (a *Answer) Message() (Message, bool) {
 
 // read takes apart an answer with a good status. Those to notifications say
 // nothing.
-func (a *Answer) read(e *Event) *AnswerError {
-	if !e.Kind.Blocking() {
+func (a *Answer) read(kind wire.Kind, mqtt bool) *AnswerError {
+	if !kind.Blocking() {
 		return nil
 	}
 	if encoding := a.Header.Get(wire.HeaderContentEncoding); len(a.Body) > 0 && encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -67,10 +67,10 @@ func (a *Answer) read(e *Event) *AnswerError {
 		return a.unusable("its ce-connectionState is no visible ASCII, and could not be sent with the next event",
 			"encode the state in base64", nil)
 	}
-	if e.Kind == wire.KindConnect {
+	if kind == wire.KindConnect {
 		return a.readConnect()
 	}
-	return a.readMessage(e.conn.Subprotocol == wire.SubprotocolMQTT)
+	return a.readMessage(mqtt)
 }
 
 func (a *Answer) readConnect() *AnswerError {

@@ -14,6 +14,7 @@
 package deliver
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -102,7 +103,8 @@ type Options struct {
 	Logger *slog.Logger
 
 	// Observe is called once for each event, after its answer, and once for
-	// each change of a handler's consent, instead of a line in the log. It must be safe for concurrent use.
+	// each change of a handler's consent, instead of a line in the log. It must
+	// be safe for concurrent use.
 	Observe func(Report)
 
 	// Trace is called with every request to a handler before it is sent, and
@@ -250,31 +252,28 @@ func (s *Sender) Send(ctx context.Context, handlers *Handlers, e *Event) (*Answe
 		}
 		return nil, err
 	}
-	d := &delivery{sender: s, handler: h, event: e, trace: s.tracing()}
-	return d.send(ctx, start)
+	d := &delivery{
+		sender: s, kind: e.Kind, mqtt: e.conn.Subprotocol == wire.SubprotocolMQTT, event: e.report(), trace: s.tracing(),
+	}
+	answer, err := d.run(ctx, h, e)
+	if err == nil {
+		d.state = e.conn.keep(e.Kind, d.x.url, d.reply.header)
+	}
+	d.report(start, err)
+	return answer, err
 }
 
 // A delivery is an event on its way to one handler.
 type delivery struct {
-	sender  *Sender
-	handler *handler
-	event   *Event
+	sender *Sender
+	kind   wire.Kind
+	mqtt   bool     // the client speaks it
+	event  Report   // what is known of the event before it is sent
+	x      exchange // zero until the event can be sent
 
-	display string // the URL, fit to be shown
-	x       *exchange
-	reply   *reply
-	state   *string // that the answer set
-	trace   *tracing
-}
-
-// send delivers the event for the first time.
-func (d *delivery) send(ctx context.Context, start time.Time) (*Answer, error) {
-	answer, err := d.run(ctx)
-	if err == nil {
-		d.state = d.event.conn.keep(d.event.Kind, d.x.url, d.reply.header)
-	}
-	d.report(start, err)
-	return answer, err
+	reply *reply
+	state *string // that the answer set
+	trace *tracing
 }
 
 // report tells how it ended.
@@ -284,51 +283,53 @@ func (d *delivery) report(start time.Time, err error) {
 
 // known is what there is to report so far.
 func (d *delivery) known() Report {
-	r := d.event.report()
-	r.URL = d.display
-	if d.x != nil {
-		r.Attempts = d.x.attempts
-	}
+	r := d.event
+	r.Attempts = d.x.attempts
 	if d.reply != nil {
 		r.Status = d.reply.status
 	}
 	return r
 }
 
-func (d *delivery) run(ctx context.Context) (*Answer, error) {
-	s, e := d.sender, d.event
-	url, err := d.handler.url(e.conn.Hub, e.eventName())
+// run sends the event for the first time.
+func (d *delivery) run(ctx context.Context, h *handler, e *Event) (*Answer, error) {
+	s := d.sender
+	url, err := h.url(e.conn.Hub, e.eventName())
 	if err != nil {
 		return nil, err
 	}
-	d.display = display(url)
+	d.event.URL = display(url)
 	header, err := e.header(s.opts.Origin, s.opts.Keys)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.consent(ctx, d.handler, e.conn.Hub); err != nil {
+	if err := s.consent(ctx, h, e.conn.Hub); err != nil {
 		return nil, err
 	}
 	e.conn.addCookies(url, header)
-	d.x = &exchange{
-		transport: d.handler.transport(s), method: http.MethodPost, url: url, header: header, body: e.body(),
+	d.x = exchange{
+		transport: h.transport(s), method: http.MethodPost, url: url, header: header, body: e.body(),
 		limit: s.opts.Timeout, delays: s.opts.RetryDelays, wantBody: true,
+	}
+	if d.trace != nil {
+		// It is a part of the client's message, and is kept longer than that.
+		d.x.body = bytes.Clone(d.x.body)
 	}
 	return d.exchange(ctx)
 }
 
 // exchange sends the request and judges the answer.
 func (d *delivery) exchange(ctx context.Context) (answer *Answer, err error) {
-	d.trace.begin(d.x, d.known(), d.again)
-	if d.reply, err = d.sender.exchange(ctx, d.x); err != nil {
+	d.trace.begin(&d.x, d.known(), d.resend())
+	if d.reply, err = d.sender.exchange(ctx, &d.x); err != nil {
 		return nil, err
 	}
 	answer = &Answer{Status: d.reply.status, Header: d.reply.header, Body: d.reply.body}
 	if answer.Status/100 != 2 {
-		return nil, newStatusError(d.x, d.event, d.sender.opts.Origin, answer)
+		return nil, newStatusError(&d.x, d.kind, d.sender.opts.Origin, answer)
 	}
-	if err := answer.read(d.event); err != nil {
-		err.URL = d.display
+	if err := answer.read(d.kind, d.mqtt); err != nil {
+		err.URL = d.event.URL
 		return nil, err
 	}
 	return answer, nil
@@ -340,64 +341,4 @@ func (h *handler) transport(s *Sender) http.RoundTripper {
 		return inProcess{h.inProcess, s.spawn}
 	}
 	return s.transport
-}
-
-// A Report tells what became of an event, or that the consent of a handler
-// changed. It holds nothing that must not be shown.
-type Report struct {
-	// Handshake is set for a change of consent. Of the fields below it has
-	// URL, Status, Attempts, Duration and Err.
-	Handshake bool
-
-	Hub          string
-	Type         string // the ce-type
-	Event        string // the ce-eventName
-	ConnectionID string
-	UserID       string
-
-	URL      string // of the handler, without user and without the values of its query
-	Status   int    // of the last answer, 0 without any
-	Attempts int    // 0 for an event that was not sent
-	Start    time.Time
-	Duration time.Duration
-	Err      error // nil if all went well
-}
-
-// report completes a report and passes it on: to Observe, or else to the log.
-func (s *Sender) report(r Report, start time.Time, err error) Report {
-	r.Start, r.Duration, r.Err = start, time.Since(start), err
-	if s.opts.Observe != nil {
-		s.opts.Observe(r)
-	} else {
-		s.log(r)
-	}
-	return r
-}
-
-func (s *Sender) log(r Report) {
-	attrs := make([]slog.Attr, 0, 10)
-	text := "event delivered"
-	if r.Err != nil {
-		text = "event failed"
-	}
-	if r.Handshake {
-		text = "handler consents to events"
-		if r.Err != nil {
-			text = "handler does not consent to events"
-		}
-	} else {
-		attrs = append(attrs, slog.String("hub", r.Hub), slog.String("event", r.Event),
-			slog.String("connection_id", r.ConnectionID), slog.String("user_id", r.UserID))
-	}
-	attrs = append(attrs, slog.String("url", r.URL), slog.Int("status", r.Status),
-		slog.Int("attempts", r.Attempts), slog.Duration("duration", r.Duration))
-	level := slog.LevelDebug
-	if r.Err != nil {
-		level = slog.LevelWarn
-		attrs = append(attrs, slog.Any("err", r.Err))
-		if hinter, ok := errors.AsType[Hinter](r.Err); ok {
-			attrs = append(attrs, slog.String("hint", hinter.Hint()))
-		}
-	}
-	s.opts.Logger.LogAttrs(context.Background(), level, text, attrs...)
 }

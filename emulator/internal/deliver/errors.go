@@ -184,11 +184,11 @@ type StatusError struct {
 	paths  [2]string // without and with a trailing slash
 }
 
-func newStatusError(x *exchange, e *Event, origin string, a *Answer) *StatusError {
+func newStatusError(x *exchange, kind wire.Kind, origin string, a *Answer) *StatusError {
 	path := strings.TrimRight(x.url.EscapedPath(), "/")
 	err := &StatusError{
 		URL: display(x.url), Attempts: x.attempts, Answer: a,
-		kind: e.Kind, origin: origin, paths: [2]string{path, path + "/"},
+		kind: kind, origin: origin, paths: [2]string{path, path + "/"},
 	}
 	err.Location = displayLocation(a.Status, a.Header)
 	return err

@@ -22,10 +22,12 @@ type Transfer struct {
 	AnswerBody   []byte
 	State        *string // that the service took from the answer; nil if none
 
-	// Resend sends the same request once more, and waits for the end of it. The
+	// Resend sends the same request once more, as it was before the first
+	// attempt, and waits for the end of it; of is the ID of this Transfer. The
 	// answer is judged, and has no effect. It is nil for a handshake, and for
-	// what could not be sent.
-	Resend func()
+	// what could not be sent. It may be called at any time, and holds on to the
+	// request only.
+	Resend func(of uint64)
 }
 
 // A tracing follows one request for [Options.Trace]. A nil one follows nothing.
@@ -43,7 +45,7 @@ func (s *Sender) tracing() *tracing {
 }
 
 // begin tells of a request that is about to be sent.
-func (t *tracing) begin(x *exchange, r Report, resend func()) {
+func (t *tracing) begin(x *exchange, r Report, resend func(of uint64)) {
 	if t == nil {
 		return
 	}
@@ -72,14 +74,20 @@ func (t *tracing) end(r Report, reply *reply, state *string) {
 	t.over()
 }
 
-// again delivers the event once more, with the request of the first time.
-func (d *delivery) again() {
-	repeated := &delivery{sender: d.sender, handler: d.handler, event: d.event, display: d.display, trace: d.sender.tracing()}
-	repeated.trace.transfer.Again = d.trace.transfer.ID
-	x := *d.x
-	x.attempts, x.delays = 0, nil
-	repeated.x = &x
-	start := time.Now()
-	_, err := repeated.exchange(d.sender.life)
-	repeated.report(start, err)
+// resend returns what sends the event again, in one attempt and without another
+// question for consent. Whoever looks may keep it for long: it has nothing of
+// the delivery but the request, and what is needed to judge an answer.
+func (d *delivery) resend() func(of uint64) {
+	if d.trace == nil {
+		return nil
+	}
+	ready := delivery{sender: d.sender, kind: d.kind, mqtt: d.mqtt, event: d.event, x: d.x}
+	ready.event.Again, ready.x.delays = true, nil
+	return func(of uint64) {
+		again, start := ready, time.Now()
+		again.trace = again.sender.tracing()
+		again.trace.transfer.Again = of
+		_, err := again.exchange(again.sender.life)
+		again.report(start, err)
+	}
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Open opens a URL of this machine. It returns once the system has been asked,
-// and an error when there is nobody to ask.
+// and an error when there is nobody to ask. A browser that this starts does not
+// end with the command, nor by the Ctrl-C that ends it.
 func Open(url string) error {
 	name, args := opener(runtime.GOOS)
 	path, err := exec.LookPath(name)
@@ -16,10 +17,13 @@ func Open(url string) error {
 		return errors.New(name + " is not there")
 	}
 	cmd := exec.Command(path, append(args, url)...)
+	cmd.SysProcAttr = ownGroup()
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	go func() { _ = cmd.Wait() }() // whatever it says, the page's address is printed
+	// Whatever it says, the page's address is printed. Without a Wait, what most
+	// often ends at once would stay as a zombie for as long as the command runs.
+	go func() { _ = cmd.Wait() }()
 	return nil
 }
 

@@ -86,20 +86,22 @@ func (c *chat) connect(_ context.Context, req *upstream.ConnectRequest) (*upstre
 // the real service.)
 //
 // An error is answered with 500, and the service sends the event again. So any
-// event can come twice, and what we do about it must be harmless when done
-// twice: clients know people and messages by their ids.
+// event can come twice, or late, and must do no harm then: clients know people
+// and messages by their ids, and c.rooms knows by the ids of a connection's
+// events, which rise, when a later one has come before.
 func (c *chat) joined(ctx context.Context, ev *upstream.GroupJoinedEvent) error {
 	p, err := upstream.StateOf[profile](ev)
 	if err != nil {
 		return err
 	}
-	if checkRoom(ev.Group) != nil || !c.rooms.join(ev.Group, ev.ConnectionID, p.Name) {
+	name, ok := c.rooms.join(ev.Group, ev.ConnectionID, p.Name, ev.EventID)
+	if !ok {
 		return nil // a group that is no room, or the client has gone meanwhile
 	}
 	if err := c.show(ctx, ev.Group, ev.ConnectionID); err != nil {
 		return err
 	}
-	return c.tell(ctx, ev.Group, notice{"joined", ev.Group, ev.ConnectionID, p.Name}, nil)
+	return c.tell(ctx, ev.Group, notice{"joined", ev.Group, ev.ConnectionID, name}, nil)
 }
 
 // show sends a newcomer the room as it is. When somebody comes or goes at this
@@ -163,15 +165,19 @@ func (c *chat) typing(ctx context.Context, req *upstream.UserEventRequest, in pl
 // rename changes the state of the connection, which only an answer can do that
 // the service waits for. WithState puts into it what we make of *p.
 func (c *chat) rename(ctx context.Context, req *upstream.UserEventRequest, p *profile) (*upstream.UserEventResponse, error) {
-	var in profile
-	if err := req.Decode(&in); err != nil {
+	var wish profile
+	if err := req.Decode(&wish); err != nil {
 		return nil, err
 	}
-	name, err := checkName(in.Name)
+	name, err := checkName(wish.Name)
 	if err != nil {
 		return nil, err
 	}
-	for _, room := range c.rooms.rename(req.ConnectionID, name) {
+	in, ok := c.rooms.rename(req.ConnectionID, name, req.EventID)
+	if !ok {
+		return nil, nil // there is a later name: the state stays as it is
+	}
+	for _, room := range in {
 		if err := c.tell(ctx, room, notice{"renamed", room, req.ConnectionID, name}, nil); err != nil {
 			return nil, err
 		}
@@ -186,7 +192,7 @@ func (c *chat) list(context.Context, *upstream.UserEventRequest, struct{}) (list
 }
 
 func (c *chat) left(ctx context.Context, ev *upstream.GroupLeftEvent) error {
-	return c.leave(ctx, ev.Group, ev.ConnectionID)
+	return c.leave(ctx, ev.Group, ev.ConnectionID, ev.EventID)
 }
 
 // disconnected is the last event of a connection: it was closed, or it broke
@@ -194,15 +200,15 @@ func (c *chat) left(ctx context.Context, ev *upstream.GroupLeftEvent) error {
 func (c *chat) disconnected(ctx context.Context, ev *upstream.DisconnectedEvent) error {
 	var errs []error
 	for _, room := range c.rooms.disconnect(ev.ConnectionID) {
-		errs = append(errs, c.leave(ctx, room, ev.ConnectionID))
+		errs = append(errs, c.leave(ctx, room, ev.ConnectionID, ev.EventID))
 	}
 	return errors.Join(errs...)
 }
 
 // leave takes a connection out of a room. We may learn of it by left and by
 // disconnected, in any order: whichever comes first tells the others.
-func (c *chat) leave(ctx context.Context, room, connectionID string) error {
-	if !c.rooms.leave(room, connectionID) {
+func (c *chat) leave(ctx context.Context, room, connectionID, eventID string) error {
+	if !c.rooms.leave(room, connectionID, eventID) {
 		return nil
 	}
 	if err := c.tell(ctx, room, notice{Kind: "left", Room: room, ID: connectionID}, nil); err != nil {

@@ -36,15 +36,50 @@ type stage struct {
 	line   *line
 	chat   *upstream.EventHandler
 	actors map[string]*actor // by name
+
+	mu     sync.Mutex          // guards the field below
+	events []emulator.Exchange // that have been answered, or never will be
 }
 
 // newStage starts a service whose hub has the chat behind it.
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	service := emulatortest.Start(t, nil)
-	s := &stage{Service: service, t: t, actors: map[string]*actor{}, line: &line{next: service.HTTPClient().Transport}}
+	s := &stage{t: t, actors: map[string]*actor{}}
+	s.Service = emulatortest.StartWith(t, &emulator.Options{Inspect: s.inspect})
+	s.line = &line{next: s.HTTPClient().Transport}
 	s.restart()
 	return s
+}
+
+func (s *stage) inspect(x emulator.Exchange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x.Kind == emulator.EventExchange && x.Done {
+		s.events = append(s.events, x)
+	}
+}
+
+// forget forgets the events so far.
+func (s *stage) forget() {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = nil
+}
+
+// again sends the first event of a kind of an actor once more.
+func (s *stage) again(a *actor, event string) {
+	s.t.Helper()
+	synctest.Wait()
+	s.mu.Lock()
+	i := slices.IndexFunc(s.events, func(x emulator.Exchange) bool { return x.ConnectionID == a.ConnectionID() && x.Event == event })
+	if i < 0 {
+		s.mu.Unlock()
+		s.t.Fatalf("there was no %s of %s", event, a.name)
+	}
+	x := s.events[i]
+	s.mu.Unlock()
+	x.Resend()
 }
 
 // restart puts another chat in the place of the one that there is.

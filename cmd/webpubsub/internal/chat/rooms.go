@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ const (
 	maxRooms    = 100
 	maxMessages = 50 // of each room, the last ones
 	maxGone     = 1000
+	maxLatest   = 5000
 )
 
 // errFull is a 4xx, because trying again in a second would not help.
@@ -30,8 +32,9 @@ var errFull = upstream.NewError(http.StatusConflict, fmt.Sprintf("all %d rooms a
 // in all of them there is no further room: a group that somebody joins is not
 // treated as one, and what somebody says there is refused.
 //
-// Each method may be called again for an event that comes again. None waits for
-// anything, so no lock is held during a call of the service.
+// Each method may be called again for an event that comes again, and for one that
+// a later event has overtaken: those that change something are told the event's
+// id. None waits for anything, so no lock is held during a call of the service.
 type rooms struct {
 	mu     sync.Mutex // guards the fields below
 	byName map[string]*room
@@ -40,7 +43,16 @@ type rooms struct {
 	// Connections that have ended, of late, the oldest first: an event of
 	// theirs that was overtaken by disconnected must not bring them back.
 	gone []string
+
+	// The latest events that decided about something, and about what, that
+	// which was decided first of all the first.
+	latest  map[subject]uint64
+	decided []subject
 }
+
+// A subject is what an event decides about: whether a connection is in a room,
+// or which name it has, in all of them.
+type subject struct{ connection, room string }
 
 // A room is guarded by the mutex of its rooms.
 type room struct {
@@ -52,25 +64,51 @@ type room struct {
 	used     int               // the count of uses when it was last in use
 }
 
-func newRooms() *rooms { return &rooms{byName: map[string]*room{}} }
+func newRooms() *rooms {
+	return &rooms{byName: map[string]*room{}, latest: map[subject]uint64{}}
+}
 
-// join puts a connection into a room. It reports false when the connection has
-// ended, and when there is no place for the room.
-func (r *rooms) join(name, id, userName string) bool {
+// join puts a connection into a room, and returns its name: that of a later
+// rename, if there was one. It reports false when the event comes too late, the
+// connection has ended, or the group is no room or there is no place for one.
+func (r *rooms) join(name, id, userName, eventID string) (string, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if slices.Contains(r.gone, id) {
-		return false
+	if checkRoom(name) != nil || slices.Contains(r.gone, id) || r.late(subject{id, name}, eventID) {
+		return "", false
 	}
 	room := r.open(name)
 	if room == nil {
-		return false
+		return "", false
 	}
-	if _, there := room.people[id]; !there { // otherwise a rename may be newer than the event
+	if _, there := room.people[id]; !there {
 		room.people[id] = userName
 		room.version++
 	}
-	return true
+	return room.people[id], true
+}
+
+// late reports whether a later event has decided about something, and notes the
+// event otherwise. The ids of the events of a connection rise; where they are no
+// numbers, nothing is known of what is late. r.mu is held.
+func (r *rooms) late(about subject, eventID string) bool {
+	id, err := strconv.ParseUint(eventID, 10, 64)
+	if err != nil {
+		return false
+	}
+	latest, known := r.latest[about]
+	if known && id < latest {
+		return true
+	}
+	if !known {
+		r.decided = append(r.decided, about)
+	}
+	r.latest[about] = id
+	if len(r.decided) > maxLatest {
+		delete(r.latest, r.decided[0])
+		r.decided = slices.Delete(r.decided, 0, 1)
+	}
+	return false
 }
 
 // open returns a room, a new one if need be, or nil when there is no place.
@@ -143,10 +181,14 @@ func (r *rooms) add(name string, m message) (message, error) {
 	return m, nil
 }
 
-// rename gives a connection another name and returns the rooms that it is in.
-func (r *rooms) rename(id, userName string) (names []string) {
+// rename gives a connection another name and returns the rooms that it is in. It
+// reports false when the event comes too late.
+func (r *rooms) rename(id, userName, eventID string) (names []string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.late(subject{connection: id}, eventID) {
+		return nil, false
+	}
 	for name, room := range r.byName {
 		if _, there := room.people[id]; there {
 			room.people[id] = userName
@@ -155,7 +197,7 @@ func (r *rooms) rename(id, userName string) (names []string) {
 		}
 	}
 	slices.Sort(names)
-	return names
+	return names, true
 }
 
 // list returns the rooms by name.
@@ -170,12 +212,13 @@ func (r *rooms) list() []roomSize {
 }
 
 // leave takes a connection out of a room. It reports whether the others have
-// to be told: from when it was there until told is called.
-func (r *rooms) leave(name, id string) bool {
+// to be told: from when it was there until told is called, unless the event
+// comes too late.
+func (r *rooms) leave(name, id, eventID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	room := r.byName[name]
-	if room == nil {
+	if room == nil || r.late(subject{id, name}, eventID) {
 		return false
 	}
 	if _, there := room.people[id]; there {

@@ -1,11 +1,14 @@
 package inspector
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net/http"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/gowebpubsub/webpubsub/cmd/webpubsub/internal/shell"
 	"github.com/gowebpubsub/webpubsub/internal/wire"
 )
 
@@ -17,24 +20,24 @@ const maxArgument = 64 << 10
 // whether they may send it.
 const expectBytes = 1 << 10
 
-// curl returns a command for a POSIX shell that sends the request of an
+// curl returns a command for a POSIX shell or fish that sends the request of an
 // exchange with curl, byte for byte as far as an application can see. It is
 // empty if the request has something that no such text can hold.
 func curl(x *exchange) string {
 	var from string
-	words := []string{"curl -i -X " + x.Method + curlFlags(x.URL) + " " + quote(x.URL)}
+	words := []string{"curl -i -X " + x.Method + curlFlags(x.URL) + " " + shell.Quote(x.URL)}
 	for _, line := range headers(x.Header) {
 		switch name, value := line[0], line[1]; {
 		case name == "content-length":
 		case value == "":
-			words = append(words, "-H "+quote(name+";")) // a colon would leave it out
+			words = append(words, "-H "+shell.Quote(name+";")) // a colon would leave it out
 		default:
-			words = append(words, "-H "+quote(name+": "+value))
+			words = append(words, "-H "+shell.Quote(name+": "+value))
 		}
 	}
 	suppress := func(name string, ifAbsent bool) {
 		if ifAbsent && !(isSent(x.Header, name) && len(x.Header[name]) > 0) {
-			words = append(words, "-H "+quote(name+":"))
+			words = append(words, "-H "+shell.Quote(name+":"))
 		}
 	}
 	sendsBody := len(x.Body) > 0 || x.Method == http.MethodPost
@@ -72,24 +75,17 @@ func curlFlags(url string) (flags string) {
 func curlBody(data []byte) (before, flag string) {
 	switch {
 	case !isPasteable(data):
-		return "printf %s " + quote(base64.StdEncoding.EncodeToString(data)) + " | base64 -d | ", "--data-binary @-"
+		return "printf %s " + shell.Quote(base64.StdEncoding.EncodeToString(data)) + " | base64 -d | ", "--data-binary @-"
 	case len(data) > maxArgument:
-		return "printf %s " + quote(string(data)) + " | ", "--data-binary @-"
+		return "printf %s " + shell.Quote(string(data)) + " | ", "--data-binary @-"
 	}
-	return "", "--data-raw " + quote(string(data))
+	return "", "--data-raw " + shell.Quote(string(data))
 }
 
 // isPasteable reports whether text gets through JSON, a clipboard and a terminal
-// unchanged. A carriage return does not.
+// unchanged, and looks like what it is. Control characters do not, since a
+// terminal obeys them, nor what is only seen by its effect, such as marks that
+// turn the direction of writing.
 func isPasteable(data []byte) bool {
-	for _, c := range data {
-		if c < ' ' && c != '\t' && c != '\n' || c == 0x7f {
-			return false
-		}
-	}
-	return utf8.Valid(data)
+	return utf8.Valid(data) && !bytes.ContainsFunc(data, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) })
 }
-
-// quote returns s as one word for a POSIX shell, in which nothing but the quote
-// itself has a meaning between single quotes.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -54,6 +55,12 @@ var curlCases = []struct {
 	{"line feeds", sentRequest{"POST", "/", nil, "\na\n\nb\n"}},
 	{"carriage returns", sentRequest{"POST", "/", nil, "a\r\nb\r"}},
 	{"a backslash at the end of a line", sentRequest{"POST", "/", nil, "a\\\nb\\"}},
+	{"backslashes and quotes", sentRequest{"POST", "/", http.Header{"X-Webpubsub-Metadata-K": {`C:\it's\\'\`}}, `\'\\'' {"a":"it's \"x\" \\n"}`}},
+	{"a tab", sentRequest{"POST", "/", nil, "a\tb"}},
+	{"an escape sequence", sentRequest{"POST", "/", nil, "\x1b]0;x\a"}},
+	{"one in a single character", sentRequest{"POST", "/", nil, "\u009b31m \u0080"}},
+	{"a mark that turns the writing", sentRequest{"POST", "/", nil, "a\u202eb \u2066c"}},
+	{"what nobody sees", sentRequest{"POST", "/", nil, "a\u200bb\u2028c\ufeff"}},
 	{"NUL", sentRequest{"POST", "/", nil, "a\x00b"}},
 	{"no UTF-8", sentRequest{"POST", "/", nil, "\xff\xfe\n"}},
 	{"percent signs", sentRequest{"POST", "/", nil, "%s%d%%"}},
@@ -123,9 +130,9 @@ func TestCurl(t *testing.T) {
 	}
 }
 
-// No text can have such headers, and none is sent either.
+// There is no text that a terminal takes for such a header.
 func TestNoCurl(t *testing.T) {
-	for _, value := range []string{"a\r\nb: c", "\x00", "\xff"} {
+	for _, value := range []string{"a\r\nb: c", "\x00", "\xff", "a\tb", "\u009b31m", "a\u202eb"} {
 		x := event(1, "")
 		x.Header.Set("ce-userId", value)
 		if got := curl(keep(x)); got != "" {
@@ -178,6 +185,9 @@ func checkCurl(t *testing.T, want sentRequest) {
 		}
 		t.Fatalf("no command for %+v", want)
 	}
+	if i := strings.IndexFunc(command, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }); i >= 0 {
+		t.Errorf("%q does more in a terminal than it shows", command[i:])
+	}
 	got := parsed(t, command)
 	got.Path = strings.TrimPrefix(got.Path, "http://localhost:3000")
 	if values := want.Header["User-Agent"]; len(values) == 1 && values[0] == "" {
@@ -205,7 +215,11 @@ func parsed(t *testing.T, command string) (r sentRequest) {
 	t.Helper()
 	r.Header = http.Header{}
 	var input string
-	for _, words := range shellWords(t, command) {
+	pipeline := shellWords(t, command, false)
+	if diff := cmp.Diff(pipeline, shellWords(t, command, true)); diff != "" {
+		t.Fatalf("POSIX -, fish +\n%.2000s", diff)
+	}
+	for _, words := range pipeline {
 		switch {
 		case len(words) == 3 && words[0] == "printf" && words[1] == "%s":
 			input = words[2]
@@ -275,9 +289,9 @@ func (r *sentRequest) read(t *testing.T, args []string, input string) {
 	}
 }
 
-// shellWords splits what a POSIX shell would: pipelines of words that stand in
-// single quotes or have none of the characters that mean something.
-func shellWords(t *testing.T, command string) (pipeline [][]string) {
+// shellWords splits what a POSIX shell would, or fish: pipelines of words that
+// stand in single quotes or have none of the characters that mean something.
+func shellWords(t *testing.T, command string, fish bool) (pipeline [][]string) {
 	t.Helper()
 	var words []string
 	var word []byte
@@ -291,12 +305,16 @@ func shellWords(t *testing.T, command string) (pipeline [][]string) {
 	for i := 0; i < len(command); i++ {
 		switch c := command[i]; {
 		case c == '\'':
-			length := strings.IndexByte(command[i+1:], '\'')
-			if length < 0 {
+			inWord = true
+			for i++; i < len(command) && command[i] != '\''; i++ {
+				if fish && command[i] == '\\' && i+1 < len(command) && (command[i+1] == '\\' || command[i+1] == '\'') {
+					i++
+				}
+				word = append(word, command[i])
+			}
+			if i == len(command) {
 				t.Fatalf("a quote is open: %q", command)
 			}
-			word, inWord = append(word, command[i+1:i+1+length]...), true
-			i += length + 1
 		case c == '\\' && i+1 < len(command):
 			i++
 			if command[i] != '\n' {

@@ -28,8 +28,8 @@ type store struct {
 	highest uint64 // the highest ID that was seen
 	gone    uint64 // up to this ID, what is not in entries does not come back
 
-	byRequest map[string]*entry  // the latest event with each request id
-	underWay  map[string]ongoing // by hub
+	byRequest map[string]*namesakes // the events that are kept, by request id
+	underWay  map[string]ongoing    // by hub
 
 	change  uint64        // the number of the latest change
 	clears  int           // how often the store was emptied
@@ -42,7 +42,7 @@ type store struct {
 type row struct {
 	x      *exchange
 	parent uint64   // of a call: the event that it belongs to, or 0
-	sure   bool     // whether parent is known, or the only event that it can be
+	sure   bool     // of a call: whether its request id says so
 	calls  []uint64 // of an event
 }
 
@@ -58,6 +58,17 @@ type entry struct {
 type ongoing struct {
 	count int
 	sum   uint64
+}
+
+func (o ongoing) with(id uint64) ongoing    { return ongoing{o.count + 1, o.sum + id} }
+func (o ongoing) without(id uint64) ongoing { return ongoing{o.count - 1, o.sum - id} }
+
+// Namesakes are events with the same request id: one, and those that it was sent
+// again as.
+type namesakes struct {
+	kept     int
+	underWay ongoing
+	latest   *entry // the last to be evicted
 }
 
 // A viewer is guarded by the mutex of its store.
@@ -85,7 +96,7 @@ func newStore(capacity, maxBytes int) *store {
 
 func (s *store) reset() {
 	s.entries = make(map[uint64]*entry)
-	s.byRequest = make(map[string]*entry)
+	s.byRequest = make(map[string]*namesakes)
 	s.underWay = make(map[string]ongoing)
 	s.age.Init()
 	s.changes.Init()
@@ -123,11 +134,14 @@ func (s *store) add(x *exchange) *entry {
 	e.inAge, e.inChanges = s.age.PushBack(e), s.changes.PushBack(e)
 	switch x.Kind {
 	case emulator.EventExchange:
-		if x.RequestID != "" {
-			s.byRequest[x.RequestID] = e
+		n := s.byRequest[x.RequestID]
+		if n == nil {
+			n = &namesakes{}
+			s.byRequest[x.RequestID] = n
 		}
-		o := s.underWay[x.Hub]
-		s.underWay[x.Hub] = ongoing{o.count + 1, o.sum + x.ID}
+		n.kept, n.latest = n.kept+1, e
+		n.underWay = n.underWay.with(x.ID)
+		s.underWay[x.Hub] = s.underWay[x.Hub].with(x.ID)
 		e.underWay = true
 	case emulator.CallExchange:
 		if event, sure := s.eventOf(x); event != nil {
@@ -139,13 +153,20 @@ func (s *store) add(x *exchange) *entry {
 	return e
 }
 
-// eventOf finds the event that a call belongs to: surely the one whose request
-// id it has, and probably the only one of its hub that is being handled. Clients
-// of other libraries send request ids of their own, so that one which is unknown
-// says nothing.
+// eventOf finds the event that a call belongs to, by its request id if there is
+// an event that has it. Then it is the only such event that is under way or, for
+// a call that comes late, the only one that is kept. Where an event was sent
+// again it may be any of those, and the latest is a guess.
+//
+// Clients of other libraries send request ids of their own, so that one which is
+// unknown says nothing: then the guess is the only event of the hub that is
+// under way.
 func (s *store) eventOf(call *exchange) (event *entry, sure bool) {
-	if event := s.byRequest[call.RequestID]; event != nil {
-		return event, true
+	if n := s.byRequest[call.RequestID]; n != nil && call.RequestID != "" {
+		if n.underWay.count == 1 {
+			return s.entries[n.underWay.sum], true
+		}
+		return n.latest, n.kept == 1
 	}
 	if o := s.underWay[call.Hub]; o.count == 1 {
 		return s.entries[o.sum], false
@@ -159,11 +180,12 @@ func (s *store) over(e *entry) {
 		return
 	}
 	e.underWay = false
-	hub := e.x.Hub
-	if o := s.underWay[hub]; o.count > 1 {
-		s.underWay[hub] = ongoing{o.count - 1, o.sum - e.x.ID}
+	n := s.byRequest[e.x.RequestID]
+	n.underWay = n.underWay.without(e.x.ID)
+	if o := s.underWay[e.x.Hub].without(e.x.ID); o.count > 0 {
+		s.underWay[e.x.Hub] = o
 	} else {
-		delete(s.underWay, hub)
+		delete(s.underWay, e.x.Hub)
 	}
 }
 
@@ -191,8 +213,11 @@ func (s *store) evict(e *entry) {
 		}
 	}
 	s.over(e)
-	if s.byRequest[e.x.RequestID] == e {
-		delete(s.byRequest, e.x.RequestID)
+	if e.x.Kind == emulator.EventExchange {
+		n := s.byRequest[e.x.RequestID]
+		if n.kept--; n.kept == 0 {
+			delete(s.byRequest, e.x.RequestID)
+		}
 	}
 	delete(s.entries, e.x.ID)
 	s.age.Remove(e.inAge)

@@ -79,6 +79,12 @@ func TestStore(t *testing.T) {
 		{"a question for consent has no calls", 10, []emulator.Exchange{consent, apiCall(2, "x")}, "1… 2…"},
 		{"a call that ends keeps its event", 10, []emulator.Exchange{event(1, "a"), apiCall(2, "x"), event(3, "b"), ended(apiCall(2, "x"))}, "1…[2] 2<?1 3…"},
 		{"an event that is sent again", 10, []emulator.Exchange{ended(event(1, "a")), again(event(2, "a"), 1), apiCall(3, "a")}, "1 2…[3] 3…<2"},
+		{"an event that is sent again while it is handled", 10, []emulator.Exchange{event(1, "a"), again(event(2, "a"), 1), apiCall(3, "a")}, "1… 2…[3] 3…<?2"},
+		{"the first goes on when the second is over", 10, []emulator.Exchange{event(1, "a"), again(event(2, "a"), 1), ended(again(event(2, "a"), 1)), apiCall(3, "a")}, "1…[3] 2 3…<1"},
+		{"and the other way round", 10, []emulator.Exchange{event(1, "a"), again(event(2, "a"), 1), ended(event(1, "a")), apiCall(3, "a")}, "1 2…[3] 3…<2"},
+		{"both are over", 10, []emulator.Exchange{ended(event(1, "a")), ended(again(event(2, "a"), 1)), apiCall(3, "a")}, "1 2[3] 3…<?2"},
+		{"only the second is kept", 3, []emulator.Exchange{ended(event(1, "a")), event(2, "b"), ended(again(event(3, "a"), 1)), event(4, "c"), apiCall(5, "a")}, "3[5] 4… 5…<3"},
+		{"the second is gone before the first", 10, []emulator.Exchange{again(event(2, "a"), 1), ended(again(event(2, "a"), 1)), event(1, "a"), apiCall(3, "a")}, "1…[3] 2 3…<1"},
 
 		{"the oldest goes", 2, []emulator.Exchange{event(1, "a"), event(2, "b"), event(3, "c")}, "2… 3…"},
 		{"the end of what is gone", 2, []emulator.Exchange{event(1, "a"), event(2, "b"), event(3, "c"), ended(event(1, "a"))}, "2… 3…"},

@@ -28,8 +28,13 @@ func TestHandler(t *testing.T) {
 		if got := w.Header().Get("Content-Type"); w.Code != tt.status || got != tt.contentType {
 			t.Errorf("%s: got %d %q, want %d %q", tt.path, w.Code, got, tt.status, tt.contentType)
 		}
-		if got, want := w.Header().Get("X-Content-Type-Options"), "nosniff"; got != want {
-			t.Errorf("%s: got %q, want %q", tt.path, got, want)
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+		} {
+			if got := w.Header().Get(name); got != want {
+				t.Errorf("%s: got %s %q, want %q", tt.path, name, got, want)
+			}
 		}
 	}
 }
@@ -49,7 +54,8 @@ func TestPolicy(t *testing.T) {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		policy := w.Header().Get("Content-Security-Policy")
-		if !strings.Contains(policy, tt.connect) || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; ") {
+		if !strings.Contains(policy, tt.connect) || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'; ") ||
+			!strings.HasSuffix(policy, "; require-trusted-types-for 'script'; trusted-types 'none'") {
 			t.Errorf("%q: got %s, want %s in it", tt.host, policy, tt.connect)
 		}
 	}

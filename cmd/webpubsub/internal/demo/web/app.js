@@ -1,7 +1,8 @@
 // The page of the demo: brings together the person, the chat and the service.
+import { el, setText } from "/inspector/dom.js";
 import { mountInspector } from "/inspector/panel.js";
 import { Chat } from "./chat.js";
-import { $, drawing, say } from "./dom.js";
+import { $, drawing } from "./dom.js";
 import { MessageList } from "./messages.js";
 import { suggestion } from "./names.js";
 import { ReliableClient } from "./reliable.js";
@@ -10,7 +11,7 @@ import { View } from "./view.js";
 
 const LOBBY = "lobby";
 const TITLE = document.title;
-const TYPING_PAUSE = 2000; // between two notes that we are writing
+const TYPING_PAUSE = 3000; // between two notes that we are writing
 const GOOD_NEWS = 8000; // how long a recovery is mentioned
 
 const redraw = drawing((parts) => {
@@ -22,7 +23,7 @@ const chat = new Chat(
   (part) => {
     redraw(part);
     if (part === "rooms" || part === "messages") {
-      say(document.querySelector("title"), chat.unread > 0 ? `(${chat.unread}) ${TITLE}` : TITLE);
+      setText(document.querySelector("title"), chat.unread > 0 ? `(${chat.unread}) ${TITLE}` : TITLE);
     }
   },
   (text) => view.announce(text),
@@ -31,7 +32,11 @@ const chat = new Chat(
 const client = new ReliableClient(async () => {
   const answer = await fetch("/negotiate", { method: "POST", signal: AbortSignal.timeout(10_000) });
   if (!answer.ok) throw new Error(`negotiate: ${answer.status}`);
-  const url = new URL((await answer.json()).url);
+  // We may know the service by another address than it does: that of the
+  // machine in its network, or of a proxy that speaks TLS.
+  const { pathname, search } = new URL((await answer.json()).url);
+  const url = new URL(pathname + search, location.origin);
+  url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
   url.searchParams.set("name", chat.me.name);
   return url.href;
 });
@@ -96,6 +101,7 @@ async function deliver(message) {
 const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
 let typed = 0; // when we last told that we are writing
+let telling = 0; // a timer that will tell it
 
 const view = new View(chat, {
   begin,
@@ -107,15 +113,19 @@ const view = new View(chat, {
   say(text) {
     const message = chat.compose(newId(), text, Date.now());
     if (!message) return false;
-    typed = 0;
+    clearTimeout(telling);
+    telling = 0;
     deliver(message);
     list.follow();
     return true;
   },
   typing() {
-    if (Date.now() - typed < TYPING_PAUSE) return;
-    typed = Date.now();
-    client.hint("typing", { room: chat.current });
+    telling ||= setTimeout(() => {
+      telling = 0;
+      if ($("compose").value.trim() === "") return;
+      typed = Date.now();
+      client.hint("typing", { room: chat.current });
+    }, typed + TYPING_PAUSE - Date.now());
   },
   enter,
   leave,
@@ -140,7 +150,16 @@ const list = new MessageList({
 
 client.addEventListener("data", ({ detail }) => chat.receive(detail.data, Date.now()));
 
-const panel = mountInspector($("panel"));
+const panel = mountInspector($("panel"), {
+  title: "Upstream events",
+  intro: [
+    "Your browser holds a WebSocket to the Web PubSub service. Whenever something happens on it, the service tells the app",
+    " behind this chat, its event handler, by an HTTP request: an ", el("em", {}, "upstream event"), ". Open one to see what was",
+    " sent, what came back, and what it led to.",
+  ],
+  nothingYet: "Say something in the chat: each message becomes a request to the app behind it, shown here.",
+  hidden: ["typing"], // or it would be every other one
+});
 let lostAt = 0;
 let newsTimer = 0;
 
@@ -183,6 +202,7 @@ addEventListener("pagehide", () => client.stop());
 addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 
 tabs($("tabs"), matchMedia("(width < 1000px)"));
+fetch("/commands").then((answer) => answer.json()).then((commands) => view.showCommands(commands), () => {});
 
 const before = visit.load();
 if (before) {

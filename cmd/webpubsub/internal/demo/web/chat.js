@@ -17,6 +17,7 @@ const TYPING = 4000; // milliseconds that "is writing" is believed
  * @property {string} text
  * @property {number} time  in milliseconds
  * @property {boolean} mine
+ * @property {boolean} gap  the room had more between this and the one before
  * @property {"sent"|"sending"|"failed"} state
  * @property {string} reason  why it failed
  */
@@ -217,7 +218,14 @@ export class Chat {
     const messages = data.messages ?? [];
     room.people = new Map(people.map(({ id, name }) => [id, name]));
     room.typing.clear();
-    for (const message of messages) room.add(this.#message(room, message));
+    // It has the last messages only, and we may have been away for long. A
+    // server that was started again counts from 1, and nothing is known of it.
+    const last = room.sent.findLast(({ era }) => era < room.era);
+    messages.forEach((data, i) => {
+      const message = this.#message(room, data);
+      message.gap = i === 0 && last !== undefined && message.number > last.number + 1;
+      room.add(message);
+    });
     this.#all();
   }
 
@@ -240,6 +248,7 @@ export class Chat {
       era: room.era,
       time: new Date(time).getTime() || 0,
       mine: this.#mine.has(from),
+      gap: false,
       state: "sent",
       reason: "",
     };

@@ -1,28 +1,7 @@
-// Small help with the page. Text is only ever text: it never becomes markup.
+// Small help with the page; elements are made by a module of the panel.
 
 /** The element with an id. */
 export const $ = (id) => document.getElementById(id);
-
-/**
- * Makes an element.
- * @param {string} tag
- * @param {Record<string, string>} attributes
- * @param {...(Node|string)} children
- */
-export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-/** Sets a text, and touches the page only when it is another one. */
-export function say(target, text) {
-  if (target.textContent !== text) target.textContent = text;
-}
-
-/** A number and what it counts: count(1, "person", "people"). */
-export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
 // The angle of a colour that belongs to a name.
 function hue(name) {

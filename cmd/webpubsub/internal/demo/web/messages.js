@@ -1,6 +1,8 @@
 // The messages of a room on the page. What is there stays there: a message that
 // changes keeps its element, so nothing flickers and no selection gets lost.
-import { $, colour, count, element, say } from "./dom.js";
+import { el, setText } from "/inspector/dom.js";
+import { count } from "/inspector/format.js";
+import { $, colour } from "./dom.js";
 
 const PAUSE = 5 * 60_000; // after that, a message begins with its author again
 const NEAR = 60; // pixels from the end that count as "at the end"
@@ -36,7 +38,7 @@ export class MessageList {
     const ids = new Set(messages.map(({ id }) => id));
     for (const [id, row] of this.#rows) {
       if (ids.has(id)) continue;
-      row.item.remove();
+      for (const item of row.items) item.remove();
       this.#rows.delete(id);
     }
     let before = null;
@@ -44,8 +46,10 @@ export class MessageList {
     for (const message of messages) {
       const row = this.#rows.get(message.id) ?? this.#add(message, another);
       row.draw(message, before);
-      if (row.item === at) at = at.nextElementSibling;
-      else this.#list.insertBefore(row.item, at);
+      for (const item of row.items) {
+        if (item === at) at = at.nextElementSibling;
+        else this.#list.insertBefore(item, at);
+      }
       before = message;
     }
     $("empty").hidden = messages.length > 0;
@@ -92,53 +96,55 @@ export class MessageList {
 
   #drawNewer() {
     this.#newer.hidden = this.#atEnd || this.#unseen === 0;
-    say(this.#newer, count(this.#unseen, "new message"));
+    setText(this.#newer, count(this.#unseen, "new message"));
   }
 }
 
 /** One message. */
 class Row {
-  #name = element("b");
-  #time = element("time");
-  #who = element("p", { class: "who" }, this.#name, " ", this.#time);
-  #mark = element("span", { class: "mark" });
+  #name = el("b");
+  #time = el("time");
+  #who = el("p", { className: "who" }, this.#name, " ", this.#time);
+  #mark = el("span", { className: "mark" });
   #written = -1;
   #failure = null;
   #actions;
 
   constructor(message, actions) {
     this.#actions = actions;
-    const text = element("p", { class: "text" }, message.text);
-    this.item = element("li", { "data-id": message.id }, this.#who, element("div", { class: "line" }, text, this.#mark));
+    const text = el("p", { className: "text" }, message.text);
+    this.item = el("li", { "data-id": message.id }, this.#who, el("div", { className: "line" }, text, this.#mark));
+    this.items = [this.item];
+    if (message.gap) this.items.unshift(el("li", { className: "gap" }, "Some messages are missing here."));
     this.item.classList.toggle("mine", message.mine);
     colour(this.#name, message.name);
-    say(this.#name, message.mine ? `${message.name} (you)` : message.name);
+    setText(this.#name, message.mine ? `${message.name} (you)` : message.name);
   }
 
   draw(message, before) {
     const grouped =
-      before?.from === message.from && before.name === message.name && message.time - before.time < PAUSE;
+      !message.gap && before?.from === message.from && before.name === message.name && message.time - before.time < PAUSE;
     this.item.classList.toggle("grouped", grouped);
     this.#who.classList.toggle("visually-hidden", grouped);
     if (this.#written !== message.time) {
       this.#written = message.time;
       this.#time.dateTime = new Date(message.time).toISOString();
       this.#time.title = full.format(message.time);
-      say(this.#time, clock.format(message.time));
+      setText(this.#time, clock.format(message.time));
     }
     if (this.item.dataset.state === message.state) return;
     this.item.dataset.state = message.state;
-    say(this.#mark, message.state === "sending" ? "sending…" : "");
+    setText(this.#mark, message.state === "sending" ? "sending…" : "");
     this.#failure?.remove();
     this.#failure = message.state === "failed" ? this.#explain(message) : null;
     if (this.#failure) this.item.append(this.#failure);
   }
 
   #explain(message) {
-    const again = element("button", { type: "button" }, "Try again");
-    const drop = element("button", { type: "button" }, "Drop");
+    const again = el("button", { type: "button" }, "Try again");
+    const drop = el("button", { type: "button" }, "Drop");
     again.addEventListener("click", () => this.#actions.again(message));
     drop.addEventListener("click", () => this.#actions.drop(message));
-    return element("div", { class: "failure" }, element("p", {}, message.reason), again, drop);
+    return el("div", { className: "failure" }, el("p", {}, message.reason), again, drop);
   }
 }

@@ -150,12 +150,20 @@ export class ReliableClient extends EventTarget {
   // frame; a page is not told why one was not opened.
   #converse(url, recovering, signal) {
     return new Promise((resolve) => {
-      const socket = new WebSocket(url, SUBPROTOCOL);
+      let socket;
+      try {
+        socket = new WebSocket(url, SUBPROTOCOL);
+      } catch {
+        resolve({ heard: false, sent: false }); // no URL of a WebSocket, or one that this page may not use
+        return;
+      }
+      const attempt = new AbortController(); // until the WebSocket is over
       let heard = false;
       let timer = 0;
+      const on = (event, act) => socket.addEventListener(event, act, { signal: attempt.signal });
       const over = (code) => {
         clearTimeout(timer);
-        socket.onopen = socket.onmessage = socket.onclose = null;
+        attempt.abort();
         this.#socket = null;
         this.#ready = false;
         this.#probe = () => {};
@@ -172,15 +180,15 @@ export class ReliableClient extends EventTarget {
         timer = setTimeout(giveUp, PATIENCE);
       };
       timer = setTimeout(giveUp, recovering ? PATIENCE : OPENING);
-      socket.onopen = () => {
+      on("open", () => {
         if (!recovering) return; // "connected" comes first
         // Taking up a connection has succeeded when the socket opens, unless it
         // is closed with 1008 at once: hence the ping. The service may or may
         // not send "connected" again.
         this.#resume();
         probe();
-      };
-      socket.onmessage = ({ data }) => {
+      });
+      on("message", ({ data }) => {
         clearTimeout(timer);
         timer = setTimeout(probe, SILENCE);
         const frame = JSON.parse(data);
@@ -190,9 +198,9 @@ export class ReliableClient extends EventTarget {
           this.#greeted(frame, url, recovering);
         }
         this.#receive(frame);
-      };
-      socket.onclose = ({ code }) => over(code);
-      signal.addEventListener("abort", () => this.#socket === socket && hangUp(NORMAL));
+      });
+      on("close", ({ code }) => over(code));
+      signal.addEventListener("abort", () => hangUp(NORMAL), { signal: attempt.signal });
       this.#socket = socket;
     });
   }

@@ -1,16 +1,12 @@
 // The chat on the page: everything around the messages.
-import { $, colour, count, element, say } from "./dom.js";
+import { el, setText } from "/inspector/dom.js";
+import { count } from "/inspector/format.js";
 import { ask } from "./dialog.js";
+import { $, colour } from "./dom.js";
 
 const MAX_PEOPLE = 50; // named on the page; a crowd is counted
 const LINES = 8; // that the composer grows to
-
-// What somebody says who is not connected: the state of a connection comes with
-// each of its events, and here it is {"name":"Terminal"}.
-const TRIGGER = `webpubsub trigger say --type json \\
-  --to {origin}/eventhandler \\
-  --state ${btoa('{"name":"Terminal"}')} \\
-  --data '{"room":"lobby","id":"1","text":"Hello from the terminal"}'`;
+const FEW = 200; // characters left, which are counted
 
 /**
  * @typedef {object} Actions  what a person can do
@@ -76,7 +72,12 @@ export class View {
       const button = target.closest("button");
       if (button) chat.show(button.value);
     });
-    say($("trigger"), TRIGGER.replace("{origin}", location.origin));
+  }
+
+  /** What to type in a terminal. @param {{trigger: string, dev: string}} commands */
+  showCommands({ trigger, dev }) {
+    setText($("trigger"), trigger);
+    setText($("dev"), dev);
   }
 
   /** The form for a name, with what was wrong with the last one. */
@@ -84,7 +85,7 @@ export class View {
     $("name-form").hidden = false;
     $("conversation").hidden = true;
     $("name").value = name;
-    say($("name-error"), error);
+    setText($("name-error"), error);
     $("name").focus();
     $("name").select();
   }
@@ -101,8 +102,8 @@ export class View {
    */
   status(state, detail = "") {
     $("conversation").dataset.state = state;
-    say($("status"), state);
-    say($("detail"), detail);
+    setText($("status"), state);
+    setText($("detail"), detail);
     $("cut").hidden = state === "ended";
     $("cut").disabled = state !== "connected";
     $("connect").hidden = state !== "ended";
@@ -115,13 +116,13 @@ export class View {
     setTimeout(() => {
       const notices = this.#notices;
       this.#notices = [];
-      say($("announcer"), notices.length > 3 ? count(notices.length, "change") + " among the people here" : notices.join(", "));
+      setText($("announcer"), notices.length > 3 ? count(notices.length, "change") + " among the people here" : notices.join(", "));
     }, 1500);
   }
 
   /** @param {Set<string>} parts  that changed */
   draw(parts) {
-    if (parts.has("me")) say($("me"), this.#chat.me.name);
+    if (parts.has("me")) setText($("me"), this.#chat.me.name);
     if (parts.has("rooms")) this.#drawRooms();
     if (parts.has("people")) this.#drawPeople();
     if (parts.has("known")) this.#drawKnown();
@@ -159,6 +160,8 @@ export class View {
   // The composer is as high as its text, up to a point.
   #fit() {
     const text = $("compose");
+    const left = text.maxLength - text.value.length;
+    setText($("left"), left > FEW ? "" : `${count(left, "character")} left`);
     text.rows = 1;
     if (text.value === "") return;
     text.rows = Math.min(LINES, text.value.split("\n").length);
@@ -176,22 +179,22 @@ export class View {
       else button.removeAttribute("aria-current");
       const [, badge, words] = button.children;
       badge.hidden = room.unread === 0;
-      say(badge, room.unread > 99 ? "99+" : String(room.unread));
-      say(words, room.unread > 0 ? " unread" : "");
+      setText(badge, room.unread > 99 ? "99+" : String(room.unread));
+      setText(words, room.unread > 0 ? " unread" : "");
     }
     if (current !== this.#room) this.#switch(current);
   }
 
   #addRoom(name) {
-    const badge = element("span", { class: "badge" });
-    const button = element(
+    const badge = el("span", { className: "badge" });
+    const button = el(
       "button",
       { type: "button", value: name, title: name },
-      element("span", { class: "name" }, name),
+      el("span", { className: "name" }, name),
       badge,
-      element("span", { class: "visually-hidden" }),
+      el("span", { className: "visually-hidden" }),
     );
-    $("rooms").append(element("li", {}, button));
+    $("rooms").append(el("li", {}, button));
     return button;
   }
 
@@ -206,21 +209,21 @@ export class View {
     text.disabled = $("send").disabled = room === "";
     text.placeholder = room === "" ? "" : `Message to ${room}`;
     $("leave-room").hidden = room === "";
-    say($("room-title"), room === "" ? "No room" : `Room ${room}`);
-    say($("empty"), room === "" ? "You are in no room: join one." : "Nothing was said here yet.");
+    setText($("room-title"), room === "" ? "No room" : `Room ${room}`);
+    setText($("empty"), room === "" ? "You are in no room: join one." : "Nothing was said here yet.");
     $("rooms").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   #drawPeople() {
     const { room, me } = this.#chat;
     const people = [...(room?.people ?? [])].sort(([a, x], [b, y]) => (b === me.id) - (a === me.id) || x.localeCompare(y));
-    say($("here"), room ? `${people.length} here` : "");
+    setText($("here"), room ? `${people.length} here` : "");
     const items = people.slice(0, MAX_PEOPLE).map(([id, name]) => {
-      const item = element("li", {}, element("b", {}, name), id === me.id ? " (you)" : "");
+      const item = el("li", {}, el("b", {}, name), id === me.id ? " (you)" : "");
       colour(item, name);
       return item;
     });
-    if (people.length > MAX_PEOPLE) items.push(element("li", {}, `and ${people.length - MAX_PEOPLE} more`));
+    if (people.length > MAX_PEOPLE) items.push(el("li", {}, `and ${people.length - MAX_PEOPLE} more`));
     $("people").replaceChildren(...items);
   }
 
@@ -228,8 +231,8 @@ export class View {
     const rooms = this.#chat.known.filter(({ name }) => !this.#chat.rooms.has(name));
     $("known-rooms").replaceChildren(
       ...rooms.map(({ name, people }) => {
-        const who = element("span", { class: "muted" }, count(people, "person", "people"));
-        return element("li", {}, element("button", { type: "button", value: name }, element("span", { class: "name" }, name), " ", who));
+        const who = el("span", { className: "muted" }, count(people, "person", "people"));
+        return el("li", {}, el("button", { type: "button", value: name }, el("span", { className: "name" }, name), " ", who));
       }),
     );
   }
@@ -237,7 +240,7 @@ export class View {
   #drawTyping() {
     const names = this.#chat.typists(Date.now());
     const who = names.length > 2 ? "Several people" : names.join(" and ");
-    say($("typing"), names.length === 0 ? "" : `${who} ${names.length === 1 ? "is" : "are"} writing…`);
+    setText($("typing"), names.length === 0 ? "" : `${who} ${names.length === 1 ? "is" : "are"} writing…`);
     clearTimeout(this.#typingTimer);
     if (names.length > 0) this.#typingTimer = setTimeout(() => this.#drawTyping(), 1000);
   }

@@ -193,7 +193,7 @@ function troubleView(error, hint) {
 
 /** @param {{summary: Summary, body?: Body}[]} calls */
 function callsView(calls) {
-  const intro = `While it handled this event, your handler made ${count(calls.length, "call")} to the service’s REST API.`;
+  const intro = `While it handled this event, the handler made ${count(calls.length, "call")} to the service’s REST API.`;
   return section("What it led to", el("p", { className: "ins-intro" }, intro),
     el("ol", { className: "ins-calls", role: "list" }, ...calls.map(({ summary, body }) => el("li", {},
       el("p", { className: "ins-first-line" },

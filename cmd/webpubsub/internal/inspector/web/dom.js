@@ -1,5 +1,6 @@
 // @ts-check
-// Building elements. What others wrote is always text here, never markup.
+// Building elements. What others wrote is always text here, never markup. The
+// page of the demo uses this module too.
 
 /**
  * Makes an element. Functions and what the element has as a property are set as
@@ -22,6 +23,11 @@ export function el(tag, props = {}, ...children) {
   }
   element.append(...children.filter((child) => child !== null && child !== undefined));
   return element;
+}
+
+/** Sets a text, and touches the page only when it is another one. @param {Element} element @param {string} text */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
 /**

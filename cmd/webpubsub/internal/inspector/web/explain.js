@@ -18,14 +18,16 @@ import { isQuestion, outcome } from "./store.js";
 export function explain(entry, detail) {
   if (entry.kind === "call") return explainCall(entry);
   const end = outcome(entry);
-  const sentences = [about(entry, detail)];
+  const sentences = [];
+  if (entry.again) {
+    sentences.push(`This is an earlier “${entry.event}” event, sent once more by hand: unchanged, with the same event id.`,
+      "The answer goes to nobody; it shows whether the handler notices that it has seen the event before.");
+  } else {
+    sentences.push(about(entry, detail));
+  }
   if (end === "pending") {
     sentences.push("The answer is not there yet.");
-  } else if (entry.again) {
-    sentences.length = 0;
-    sentences.push(`This is an earlier “${entry.event}” event, sent once more by hand: unchanged, with the same event id.`,
-      "The answer goes to nobody; it shows whether your handler notices that it has seen the event before.");
-  } else {
+  } else if (!entry.again) {
     sentences.push(decided(entry, end, detail));
   }
   sentences.push(ledTo(detail?.calls ?? []));
@@ -41,13 +43,13 @@ function about(entry, detail) {
     return "Before it sends events to an address, the service asks there whether they are wanted: nobody can aim it at somebody else’s server.";
   }
   if (!entry.system) {
-    return `${capital(who)} sent the event “${entry.event}”. The service hands it to your handler and waits for the answer.`;
+    return `${capital(who)} sent the event “${entry.event}”. The service hands it to the handler and waits for the answer.`;
   }
   switch (entry.event) {
     case "connect":
-      return "A client wants to connect. The service asks your handler whether to let it in, and as whom.";
+      return "A client wants to connect. The service asks the handler whether to let it in, and as whom.";
     case "connected":
-      return `The WebSocket of ${who} is open. This is a notice: the service does not wait for the answer.`;
+      return `The WebSocket of ${who} is open. This is a notice: nothing depends on the answer.`;
     case "disconnected":
       return `The connection of ${who} is gone for good${reason(sent)}. This is a notice: nothing can be sent to it any more.`;
     case "joined":
@@ -55,7 +57,7 @@ function about(entry, detail) {
     case "left":
       return `The connection of ${who} is no longer in ${group}. This is a notice.`;
   }
-  return `The service tells your handler about “${entry.event}”.`;
+  return `The service tells the handler about “${entry.event}”.`;
 }
 
 /** @param {Summary} entry @param {string} end @param {Known} [detail] */
@@ -64,16 +66,16 @@ function decided(entry, end, detail) {
   const got = entry.status ? `answered ${entry.status}` : "gave no answer";
   if (entry.kind === "consent") {
     return end === "ok"
-      ? "Your handler agreed, by naming the service in WebHook-Allowed-Origin."
-      : `Your handler ${got} and did not agree, so no events are sent there.`;
+      ? "The handler agreed, by naming the service in WebHook-Allowed-Origin."
+      : `The handler ${got} and did not agree, so no events are sent there.`;
   }
   if (!isQuestion(entry)) {
-    return end === "ok" ? "" : `Your handler ${got}${tried}. No client notices, but your handler has missed it.`;
+    return end === "ok" ? "" : `The handler ${got}${tried}. No client notices, but the handler has missed it.`;
   }
   if (entry.event === "connect" && entry.system) {
-    if (end === "ok") return `Your handler let it in${terms(read(detail?.answer?.body))}.`;
-    if (end === "refused") return `Your handler refused this client: its connection fails with status ${entry.status}.`;
-    return `Your handler ${got}${tried}, so the client could not connect.`;
+    if (end === "ok") return `The handler let it in${terms(read(detail?.answer?.body))}.`;
+    if (end === "refused") return `The handler refused this client: its connection fails with status ${entry.status}.`;
+    return `The handler ${got}${tried}, so the client could not connect.`;
   }
   if (end === "ok") {
     if (!detail) return "";
@@ -83,8 +85,8 @@ function decided(entry, end, detail) {
   }
   const told = "the client gets a failed acknowledgement, or is disconnected if it speaks no subprotocol";
   return end === "refused"
-    ? `Your handler refused it with status ${entry.status}: ${told}.`
-    : `Your handler ${got}${tried}: ${told}.`;
+    ? `The handler refused it with status ${entry.status}: ${told}.`
+    : `The handler ${got}${tried}: ${told}.`;
 }
 
 /** @param {{summary: Summary}[]} calls */
@@ -92,7 +94,7 @@ function ledTo(calls) {
   if (calls.length !== 1) return calls.length ? `It led to ${count(calls.length, "call")}, below.` : "";
   const [{ summary }] = calls;
   const call = explainCall(summary);
-  const how = summary.sure ? "It led to a call of your handler" : "While it was handled, there was a call";
+  const how = summary.sure ? "It led to a call of the handler" : "While it was handled, there was a call";
   return `${how}, which ${call[0].toLowerCase()}${call.slice(1)}`;
 }
 
@@ -159,9 +161,9 @@ const HEADERS = {
   "ce-eventname": "The short name of the event.",
   "ce-hub": "The hub that the connection belongs to.",
   "ce-connectionid": "The connection that it is about.",
-  "ce-userid": "Who that is, as your handler said at connect.",
+  "ce-userid": "Who that is, as the handler said at connect.",
   "ce-subprotocol": "What client and service speak over the WebSocket.",
-  "ce-connectionstate": "What your handler keeps with the connection. The service sends it with every event; an answer may replace it.",
+  "ce-connectionstate": "What the handler keeps with the connection. The service sends it with every event; an answer may replace it.",
   "ce-signature": "Proof that the service sent this: HMAC-SHA256 of the connection id with the access key. With two keys there are two.",
   "ce-id": "The number of the event, the same when it is sent again: this is how to recognise it.",
   "ce-source": "The connection, as CloudEvents name the origin of an event.",
@@ -169,7 +171,7 @@ const HEADERS = {
   "ce-specversion": "Each event is a CloudEvent of this version, in HTTP headers.",
   "ce-awpsversion": "The version of this protocol.",
   "webhook-request-origin": "The service that asks.",
-  "webhook-allowed-origin": "Your handler’s consent: the services that may send events; * is any.",
+  "webhook-allowed-origin": "The handler’s consent: the services that may send events; * is any.",
   "x-ms-client-request-id": "The id of this request. Calls that carry it too were made for this event.",
 };
 

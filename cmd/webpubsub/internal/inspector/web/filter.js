@@ -2,7 +2,7 @@
 // The controls that narrow the list. What is chosen outlives a reload of the
 // page, but not its tab.
 
-import { el } from "./dom.js";
+import { el, setText } from "./dom.js";
 import { shortID } from "./format.js";
 
 /** @typedef {import("./store.js").Criteria} Criteria */
@@ -16,27 +16,35 @@ const MANY = 100; // choices of one kind: the newest
 export class Filter {
   element;
   /** @type {Criteria} */
-  criteria = { event: "", who: "", failures: false };
+  criteria = { event: "", who: "", failures: false, hidden: [] };
   #event = el("select", { "aria-label": "Event" });
   #who = el("select", { "aria-label": "User or connection" });
   #failures = el("input", { type: "checkbox" });
+  #hide = el("button", { type: "button" }, "Hide these");
   #clear = el("button", { type: "button", className: "plain ins-clear-filter" }, "Clear filter");
+  #hidden = el("span", { className: "ins-hidden", role: "group", "aria-label": "Hidden events" });
   #count = el("span", { className: "ins-count" });
   /** What the selects offer, to leave them alone while that stays. */
   #offered = { event: "", who: "" };
   #onChange;
 
-  /** @param {() => void} onChange */
-  constructor(onChange) {
+  /** @param {() => void} onChange @param {string[]} hidden names of events, at first */
+  constructor(onChange, hidden) {
     this.#onChange = onChange;
+    this.criteria.hidden = hidden;
     this.#restore();
     this.element = el("div", { className: "ins-filter", role: "group", "aria-label": "Filter" },
-      this.#event, this.#who,
+      this.#event, this.#hide, this.#who,
       el("label", { className: "ins-check" }, this.#failures, "Failures only"),
-      this.#clear, this.#count);
+      this.#clear, this.#hidden, this.#count);
     this.#event.addEventListener("change", () => this.#choose({ event: this.#event.value }));
     this.#who.addEventListener("change", () => this.#choose({ who: this.#who.value }));
     this.#failures.addEventListener("change", () => this.#choose({ failures: this.#failures.checked }));
+    this.#hide.addEventListener("click", () => {
+      const { event, hidden } = this.criteria;
+      this.#choose({ event: "", hidden: [...hidden, event] });
+      this.#event.focus(); // the button is gone
+    });
     this.#clear.addEventListener("click", () => {
       this.clear();
       this.#event.focus(); // the button is gone
@@ -54,10 +62,14 @@ export class Filter {
     this.#choose({ event: "", who: "", failures: false });
   }
 
+  /** Shows everything, also the events that are hidden. */
+  showAll() {
+    this.#choose({ event: "", who: "", failures: false, hidden: [] });
+  }
+
   /** Says how many rows are left of how many. @param {number} shown @param {number} all */
   count(shown, all) {
-    const text = this.active ? `${shown} of ${all}` : "";
-    if (this.#count.textContent !== text) this.#count.textContent = text;
+    setText(this.#count, this.active ? `${shown} of ${all}` : "");
   }
 
   /**
@@ -114,19 +126,32 @@ export class Filter {
   }
 
   #show() {
-    const { event, who, failures } = this.criteria;
+    const { event, who, failures, hidden } = this.criteria;
     this.#event.value = event;
     this.#who.value = who;
     this.#failures.checked = failures;
     this.#clear.hidden = !this.active;
+    this.#hide.hidden = event === "" || hidden.includes(event);
+    this.#hidden.replaceChildren(...hidden.map((name) => el("button", {
+      type: "button", className: "ins-chip", title: `Show ${name} again`, onclick: () => this.#unhide(name),
+    }, el("span", {}, `${name} hidden`), el("span", { "aria-hidden": "true" }, "✕"))));
     this.#event.classList.toggle("ins-chosen", event !== "");
     this.#who.classList.toggle("ins-chosen", who !== "");
   }
 
+  /** @param {string} name */
+  #unhide(name) {
+    this.#choose({ hidden: this.criteria.hidden.filter((other) => other !== name) });
+    this.#event.focus(); // the button is gone
+  }
+
   #restore() {
     try {
-      const { event, who, failures } = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
-      this.criteria = { event: String(event ?? ""), who: String(who ?? ""), failures: failures === true };
+      const { event, who, failures, hidden } = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+      this.criteria = {
+        event: String(event ?? ""), who: String(who ?? ""), failures: failures === true,
+        hidden: Array.isArray(hidden) ? hidden.map(String) : this.criteria.hidden,
+      };
     } catch {
       // Nothing that can be read was kept.
     }

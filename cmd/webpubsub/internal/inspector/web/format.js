@@ -28,10 +28,14 @@ export function size(bytes) {
 
 const grouped = new Intl.NumberFormat("en");
 
-/** A number with its noun: "1 call", "1,234 calls". @param {number} n @param {string} noun */
-export function count(n, noun) {
-  return `${grouped.format(n)} ${noun}${n === 1 ? "" : "s"}`;
-}
+/**
+ * A number with its noun: "1 call", "1,234 calls", "2 people".
+ *
+ * @param {number} n
+ * @param {string} one
+ * @param {string} many
+ */
+export const count = (n, one, many = `${one}s`) => `${grouped.format(n)} ${n === 1 ? one : many}`;
 
 /** @param {number} n */
 export const number = (n) => grouped.format(n);

@@ -2,11 +2,12 @@
 // The panel: every request that the service makes to the event handler, live.
 
 import { Detail } from "./detail.js";
-import { el } from "./dom.js";
+import { el, setText } from "./dom.js";
 import { Filter } from "./filter.js";
 import { number } from "./format.js";
+import { introduction } from "./intro.js";
 import { RowList } from "./list.js";
-import { keyOf, labelOf } from "./row.js";
+import { failureOf, keyOf } from "./row.js";
 import { Store, outcome } from "./store.js";
 import { follow } from "./stream.js";
 
@@ -14,23 +15,27 @@ import { follow } from "./stream.js";
 /** @typedef {import("./row.js").Surroundings} Surroundings */
 /** @typedef {import("./row.js").Row} Row */
 
-const NOTHING_YET = "Say something in the chat: each message becomes a request to your handler, shown here.";
 const SETTLE_MS = 300; // after a reconnect, the entries follow so soon
 const QUIET_MS = 3000; // between two announcements of failures
+
+/**
+ * @typedef {object} Options
+ * @property {string} [base] where the inspector is served
+ * @property {string} [title]
+ * @property {(Node | string)[]} [intro] what there is to see, for who does not know; it can be closed
+ * @property {string} [nothingYet] what to do when there is nothing to see
+ * @property {string[]} [hidden] names of events that are not shown at first
+ */
 
 /**
  * Puts the panel into an element, which gives it its size.
  *
  * @param {HTMLElement} element
- * @param {object} [options]
- * @param {string} [options.base] where the inspector is served
- * @param {string} [options.connectionId] the viewer's own connection
- * @param {string} [options.nothingYet] what to do when there is nothing to see
+ * @param {Options} [options]
  * @returns {{setOwnConnection(connectionId: string | undefined): void, destroy(): void}}
  */
-export function mountInspector(element, { base = "/inspector/", connectionId, nothingYet = NOTHING_YET } = {}) {
-  const panel = new Panel(base, nothingYet);
-  panel.setOwnConnection(connectionId);
+export function mountInspector(element, options = {}) {
+  const panel = new Panel(options);
   element.append(panel.element);
   return {
     setOwnConnection: (id) => panel.setOwnConnection(id),
@@ -61,7 +66,7 @@ class Panel {
   #failed = [];
   #quiet = 0;
 
-  #filter = new Filter(() => this.#draw({ anew: true }));
+  #filter;
   #pause = el("button", { type: "button", className: "ins-pause", "aria-pressed": "false", onclick: () => this.#togglePause() }, "Pause");
   #clear = el("button", { type: "button", onclick: () => this.#clearAll() }, "Clear");
   #stream = el("p", { className: "ins-stream", "data-state": "waiting" }, el("span", { className: "ins-dot" }), el("span", {}, "connecting"));
@@ -76,13 +81,15 @@ class Panel {
   #unfollow;
   #nothingYet;
 
-  /** @param {string} base @param {string} nothingYet */
-  constructor(base, nothingYet) {
+  /** @param {Options} options */
+  constructor({ base = "/inspector/", title = "Requests to the handler", intro = [], nothingYet = "", hidden = [] }) {
     this.#base = base;
     this.#nothingYet = nothingYet;
+    this.#filter = new Filter(() => this.#draw({ anew: true }), hidden);
     const columns = ["Time", "Event", "Who", "Answer", "Took", "Led to"];
     this.element = el("section", { className: "inspector", "aria-label": "Inspector" },
-      el("div", { className: "ins-head" }, el("h2", {}, "Requests to your handler"), this.#stream, this.#pause, this.#clear),
+      el("div", { className: "ins-head" }, el("h2", {}, title), this.#stream, this.#pause, this.#clear),
+      intro.length ? introduction(intro) : null,
       this.#filter.element,
       el("div", { className: "ins-columns", "aria-hidden": "true" }, ...columns.map((name) => el("span", {}, name))),
       el("div", { className: "ins-view" }, this.#scroller, this.#newer),
@@ -227,7 +234,7 @@ class Panel {
     if (kind === "nothing") {
       this.#empty.replaceChildren(this.#emptyTitle, el("p", {}, this.#nothingYet));
     } else if (kind === "filtered") {
-      const clear = el("button", { type: "button", onclick: () => this.#filter.clear() }, "Show all");
+      const clear = el("button", { type: "button", onclick: () => this.#filter.showAll() }, "Show all");
       this.#empty.replaceChildren(el("p", {}, "No request matches the filter."), clear);
     }
   }
@@ -288,7 +295,7 @@ class Panel {
   /** One failure is read out; of many, how many there are. */
   #announceFailures() {
     if (this.#quiet || this.#failed.length === 0) return;
-    this.#announce(this.#failed.length === 1 ? labelOf(this.#failed[0]) : `${this.#failed.length} requests failed.`);
+    this.#announce(this.#failed.length === 1 ? failureOf(this.#failed[0]) : `${this.#failed.length} requests failed.`);
     this.#failed = [];
     this.#quiet = window.setTimeout(() => {
       this.#quiet = 0;
@@ -300,9 +307,4 @@ class Panel {
   #announce(text) {
     this.#live.textContent = text;
   }
-}
-
-/** @param {Element} element @param {string} text */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -2,8 +2,8 @@
 // One row of the list: a line that is a button, and below it the details while
 // it is open.
 
-import { el } from "./dom.js";
-import { clock, count, duration, number, shortID } from "./format.js";
+import { el, setText } from "./dom.js";
+import { clock, count, duration, shortID } from "./format.js";
 import { isQuestion, nameOf, outcome } from "./store.js";
 
 /** @typedef {import("./stream.js").Summary} Summary */
@@ -19,18 +19,20 @@ import { isQuestion, nameOf, outcome } from "./store.js";
 
 const template = el("li", { className: "ins-row" },
   el("button", { type: "button", className: "ins-line", tabIndex: -1, "aria-expanded": "false" },
-    el("span", { className: "ins-time" }),
+    el("span", { className: "ins-time", "aria-hidden": "true" }), // digits that delay what a row is about
     el("span", { className: "ins-event" }, el("span", { className: "ins-tag" })),
     el("span", { className: "ins-who" },
-      el("span", { className: "ins-hub" }), el("span", { className: "ins-name" }),
-      el("span", { className: "ins-you", hidden: true }, "you"), el("span", { className: "ins-note" })),
+      el("span", { className: "ins-hub" }), el("span", { className: "ins-name" }), " ",
+      el("span", { className: "ins-you", hidden: true }, "you"), " ", el("span", { className: "ins-note" })),
     el("span", { className: "ins-signs" },
       el("span", { className: "ins-sign", hidden: true, title: "The answer changed the connection's state" }, "state"),
       el("span", { className: "ins-sign", hidden: true, title: "Sent again by hand" }, "again"),
       el("span", { className: "ins-sign ins-tries", hidden: true, title: "How often it was sent" })),
-    el("span", { className: "ins-result" }, el("span", { className: "ins-glyph" }), el("span")),
+    el("span", { className: "ins-result" },
+      el("span", { className: "ins-glyph", "aria-hidden": "true" }), el("span"), el("span", { className: "visually-hidden" })),
     el("span", { className: "ins-took" }),
-    el("span", { className: "ins-led" })));
+    el("span", { className: "ins-led" },
+      el("span", { "aria-hidden": "true" }, "→ "), el("span"), el("span", { className: "visually-hidden" }))));
 
 const GLYPHS = { pending: "•", ok: "✓", refused: "✕", failed: "✕" };
 
@@ -94,7 +96,8 @@ export class Row {
     const [time, event, who, signs, result, took, led] = /** @type {any[]} */ ([...this.line.children]);
     const [hub, name, you, note] = who.children;
     const [state, again, tries] = signs.children;
-    const [glyph, status] = result.children;
+    const [glyph, status, word] = result.children;
+    const [, where, trouble] = led.children;
     const kind = entry.kind === "event" ? (entry.system ? "system" : "user") : entry.kind;
 
     this.element.dataset.outcome = end;
@@ -116,12 +119,14 @@ export class Row {
     setText(tries, `${entry.attempts}×`);
     setText(glyph, GLYPHS[end]);
     setText(status, end === "pending" ? "waiting" : entry.status ? String(entry.status) : "none");
+    setText(word, end === "refused" || end === "failed" ? ` ${end}` : "");
     setText(took, end === "pending" || entry.durationMs === undefined ? "" : duration(entry.durationMs));
     const calls = entry.calls?.length ?? 0;
     const reached = entry.kind === "call" && entry.recipients !== undefined;
-    setText(led, calls ? `→ ${count(calls, "call")}` : reached ? `→ ${count(entry.recipients ?? 0, "client")}` : "");
+    led.hidden = calls === 0 && !reached;
+    setText(where, calls ? count(calls, "call") : count(entry.recipients ?? 0, "client"));
+    setText(trouble, callFailed ? ", one of them failed" : "");
     led.dataset.failed = String(callFailed);
-    this.line.setAttribute("aria-label", labelOf(entry, own, callFailed));
   }
 }
 
@@ -135,35 +140,11 @@ function noteOf(entry) {
   return entry.kind === "event" ? entry.url ?? "" : `${entry.method} ${entry.url}`;
 }
 
-/** The row as a sentence. @param {Summary} entry @param {boolean} own @param {boolean} callFailed */
-export function labelOf(entry, own = false, callFailed = false) {
+/** A failure as a sentence. @param {Summary} entry */
+export function failureOf(entry) {
   const subject = entry.kind === "call" ? `call ${entry.method} ${entry.url}` : nameOf(entry);
   const who = whoOf(entry);
-  const calls = entry.calls?.length ?? 0;
-  return [
-    who ? `${subject} ${isQuestion(entry) ? "from" : "about"} ${who}` : subject,
-    own ? "your own connection" : "",
-    endOf(entry),
-    (entry.attempts ?? 1) > 1 ? `${entry.attempts} attempts` : "",
-    calls ? `led to ${count(calls, "call")}` : "",
-    callFailed ? "one of them failed" : "",
-    entry.kind === "call" && entry.recipients !== undefined ? `reached ${count(entry.recipients, "client")}` : "",
-    entry.stateChanged ? "changed the state" : "",
-    entry.again ? "sent again" : "",
-  ].filter(Boolean).join(", ");
-}
-
-/** @param {Summary} entry */
-function endOf(entry) {
-  const after = entry.durationMs === undefined ? "" : ` after ${duration(entry.durationMs)}`;
-  const end = outcome(entry);
-  if (end === "pending") return "waiting for the answer";
-  if (!entry.status) return `failed without an answer${after}`;
-  const word = end === "ok" ? "answered" : end === "refused" ? "refused with" : "failed with";
-  return `${word} ${number(entry.status)}${after}`;
-}
-
-/** @param {Element} element @param {string} text */
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const tries = (entry.attempts ?? 1) > 1 ? ` in ${entry.attempts} attempts` : "";
+  return `${subject}${who ? ` ${isQuestion(entry) ? "from" : "about"} ${who}` : ""} failed ${
+    entry.status ? `with ${entry.status}` : "without an answer"}${tries}.`;
 }

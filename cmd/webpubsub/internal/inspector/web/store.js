@@ -9,6 +9,7 @@
  * @property {string} event the name of an event, "call", or "" for all
  * @property {string} who "own", "user:…", "connection:…", or "" for all
  * @property {boolean} failures
+ * @property {string[]} hidden names of events
  */
 
 /**
@@ -72,20 +73,16 @@ export class Store {
 
   /** @param {number} id */
   get(id) {
-    return this.#entries.get(id);
+    return this.#entries.get(id) ?? this.#calls.get(id);
   }
 
   /** @param {Summary[]} entries */
   put(entries) {
     for (const entry of entries) {
-      // When its event is gone, a call belongs to nobody any more; what it was
-      // part of is not told anew.
-      if (entry.parent || this.#calls.has(entry.id)) {
-        this.#calls.set(entry.id, entry);
-        this.#entries.delete(entry.id);
-      } else {
-        this.#entries.set(entry.id, entry);
-      }
+      // When its event is gone, a call belongs to nobody any more, and is a row.
+      const [to, from] = entry.parent ? [this.#calls, this.#entries] : [this.#entries, this.#calls];
+      from.delete(entry.id);
+      to.set(entry.id, entry);
     }
     this.#trim();
   }
@@ -105,11 +102,11 @@ export class Store {
    * @param {Set<string>} own the viewer's own connections
    */
   rows(criteria, own) {
-    const { event, who, failures } = criteria;
+    const { event, who, failures, hidden } = criteria;
     const users = who.startsWith("user:") ? this.#connectionsOf(who.slice(5)) : undefined;
     const rows = [];
     for (const entry of this.#entries.values()) {
-      if (event && nameOf(entry) !== event) continue;
+      if (event ? nameOf(entry) !== event : hidden.includes(nameOf(entry))) continue;
       if (who === "own" && !own.has(entry.connectionId ?? "")) continue;
       if (users && entry.userId !== who.slice(5) && !users.has(entry.connectionId ?? "")) continue;
       if (who.startsWith("connection:") && entry.connectionId !== who.slice(11)) continue;
@@ -139,12 +136,12 @@ export class Store {
 
   /** Gives up the oldest, as the server does, which counts calls too. */
   #trim() {
-    const oldest = (/** @type {Map<number, unknown>} */ map) => map.keys().next().value ?? Infinity;
-    while (this.#entries.size + this.#calls.size > this.capacity) {
-      const entry = oldest(this.#entries);
-      const call = oldest(this.#calls);
-      if (entry < call) this.lost++;
-      (entry < call ? this.#entries : this.#calls).delete(Math.min(entry, call));
+    const excess = this.#entries.size + this.#calls.size - this.capacity;
+    if (excess <= 0) return;
+    const ids = [...this.#entries.keys(), ...this.#calls.keys()].sort((a, b) => a - b);
+    for (const id of ids.slice(0, excess)) {
+      if (this.#entries.delete(id)) this.lost++;
+      this.#calls.delete(id);
     }
   }
 
