@@ -29,7 +29,9 @@ func TestHandshakeRules(t *testing.T) {
 		{"wrong header", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("WebHook-Request-Origin", r.Header.Get("WebHook-Request-Origin"))
 		}, []string{"handshake/consent"}, afterConsent},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently) }, []string{"handshake/consent"}, afterConsent},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.URL.Path+"/", http.StatusMovedPermanently)
+		}, []string{"handshake/consent"}, afterConsent},
 		{"URL instead of a host", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("WebHook-Allowed-Origin", "https://elsewhere.example")
 		}, []string{"handshake/consent"}, afterConsent},
