@@ -118,8 +118,10 @@ func TestInspect(t *testing.T) {
 			t.Error("the call shows its token")
 		}
 		var order []string
-		for _, x := range o.all()[slices.IndexFunc(o.all(), func(x emulator.Exchange) bool { return x.ID == event.ID }):] {
-			order = append(order, map[bool]string{true: "end ", false: "begin "}[x.Done]+x.Kind.String())
+		for _, x := range o.all() {
+			if x.ID == event.ID || x.ID == call.ID {
+				order = append(order, map[bool]string{true: "end ", false: "begin "}[x.Done]+x.Kind.String())
+			}
 		}
 		if got, want := strings.Join(order, ", "), "begin event, begin call, end call, end event"; got != want {
 			t.Errorf("got %s, want %s", got, want)
