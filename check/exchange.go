@@ -144,11 +144,22 @@ func (s *session) spelled(h http.Header) http.Header {
 	return spelled
 }
 
-// silenced returns why no request of a kind is sent any more.
-func (s *session) silenced(t traffic) string {
+// over returns why no request is sent any more.
+func (s *session) over() string {
 	switch {
 	case s.dead != "":
 		return "the handler does not answer any more since " + s.dead
+	case time.Since(s.start) > s.opts.MaxDuration:
+		return fmt.Sprintf("%s%v", outOfTime, s.opts.MaxDuration)
+	}
+	return ""
+}
+
+// silenced returns why no request of a kind is sent any more.
+func (s *session) silenced(t traffic) string {
+	switch why := s.over(); {
+	case why != "":
+		return why
 	case s.hangs[t] >= maxHangs:
 		return fmt.Sprintf("no more %v are sent: %d had no answer within %v", t, maxHangs, s.opts.Timeout)
 	}
@@ -159,13 +170,21 @@ func (s *session) silenced(t traffic) string {
 // takes.
 const maxAnswer = wire.MaxAnswerBytes + 1
 
+// maxRead is how much of all answers is read, before less is read of each.
+const maxRead = 256 << 20
+
 func (s *session) roundTrip(req *http.Request) *answer {
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return &answer{err: withoutURL(err)}
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	limit := int64(maxAnswer)
+	if s.read.Load() > maxRead {
+		limit = 1 << 20
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+	s.read.Add(int64(len(body)))
 	return &answer{status: resp.StatusCode, header: resp.Header, body: body, err: err}
 }
 

@@ -54,6 +54,10 @@ type Options struct {
 	// requests of a kind that took longer, no more of that kind are sent.
 	Timeout time.Duration
 
+	// MaxDuration limits the time of the check: rules that are left then are
+	// not judged. Default: 55 seconds.
+	MaxDuration time.Duration
+
 	// HTTPClient sends the requests; it is copied, and its own Timeout and
 	// CheckRedirect do not count. Default: a client of its own.
 	HTTPClient *http.Client
@@ -91,6 +95,7 @@ func (o *Options) complete() error {
 	o.Hub = strings.ToLower(cmp.Or(o.Hub, upstreamtest.Hub))
 	o.Severity = cmp.Or(o.Severity, Info)
 	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
+	o.MaxDuration = cmp.Or(o.MaxDuration, 55*time.Second)
 	if len(o.Events) == 0 {
 		o.Events = DefaultEvents()
 	}
@@ -101,6 +106,8 @@ func (o *Options) complete() error {
 		return &OptionError{"Hub", fmt.Sprintf("%.100q is not the name of a hub, expected a letter, then letters, digits and any of _`,.[]", o.Hub)}
 	case o.Timeout < 0:
 		return &OptionError{"Timeout", "is negative, expected a time to wait"}
+	case o.MaxDuration < 0:
+		return &OptionError{"MaxDuration", "is negative, expected a time for the whole check"}
 	case o.Severity < Must || o.Severity > Info:
 		return &OptionError{"Severity", "is not one of Must, Should and Info"}
 	}

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -47,10 +48,15 @@ type Result struct {
 // OK reports whether all musts hold, and enough was judged to say so.
 func (r *Report) OK() bool { return r.Count(Must, Fails) == 0 && !r.Inconclusive() }
 
-// Inconclusive reports whether the handler accepted none of the events that it
-// is said to serve, before anything was changed in them: of rules about events,
-// little can be judged then.
+// Inconclusive reports whether there was no time left for all rules, or the
+// handler accepted none of the events that it is said to serve, before anything
+// was changed in them: of rules about events, little can be judged then.
 func (r *Report) Inconclusive() bool {
+	if slices.ContainsFunc(r.Results, func(result Result) bool {
+		return result.Verdict == NotJudged && result.Rule.Severity == Must && strings.HasPrefix(result.Finding, outOfTime)
+	}) {
+		return true
+	}
 	if !slices.ContainsFunc(r.Results, func(result Result) bool { return result.Rule.Area() != "handshake" }) {
 		return false // that is all that was asked for
 	}

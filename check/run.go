@@ -53,7 +53,8 @@ func newClient(opts *Options) *http.Client {
 }
 
 func (s *session) run() (*Report, error) {
-	r := &Report{Target: wire.DisplayURL(s.target.template), Hub: s.opts.Hub, Origin: s.opts.Origin, Start: time.Now()}
+	s.start = time.Now()
+	r := &Report{Target: wire.DisplayURL(s.target.template), Hub: s.opts.Hub, Origin: s.opts.Origin, Start: s.start}
 	s.find()
 	if err := s.ctx.Err(); err != nil {
 		return nil, err
@@ -146,8 +147,8 @@ func fixDeath(rule Rule) string {
 
 // applies returns why a rule is not judged, and otherwise nothing.
 func (s *session) applies(rule Rule) finding {
-	if s.dead != "" && !rule.looksBack {
-		return open("the handler does not answer any more since " + s.dead)
+	if why := s.over(); why != "" && !rule.looksBack {
+		return open(why)
 	}
 	for _, need := range rule.needs {
 		if why := need(&s.found); why != "" {
@@ -156,6 +157,9 @@ func (s *session) applies(rule Rule) finding {
 	}
 	return finding{}
 }
+
+// outOfTime begins why a rule is not judged for which no time was left.
+const outOfTime = "the check has taken its time, which is limited to "
 
 // comeBack is how long a handler may take to be there again: somebody may start
 // it again when it ends.
@@ -208,5 +212,5 @@ func (s *session) alive() bool {
 		return a.skipped || a.status != 0
 	}
 	a := s.ask(s.found.method, s.opts.Origin)
-	return a.status != 0
+	return a.skipped || a.status != 0
 }

@@ -27,7 +27,9 @@ type session struct {
 	client *http.Client
 	found  found
 
-	last     time.Time // when the last request was sent
+	start    time.Time
+	last     time.Time    // when the last request was sent
+	read     atomic.Int64 // bytes of answers
 	requests int
 	hangs    map[traffic]int
 	dead     string // the rule since which nothing is answered; empty while something is

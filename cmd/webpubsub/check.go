@@ -27,7 +27,7 @@ type checkFlags struct {
 	user                   string
 	query, offers, headers []string
 	insecure               bool
-	timeout                time.Duration
+	timeout, maxDuration   time.Duration
 
 	only, skip []string
 	severity   string
@@ -67,6 +67,7 @@ func (a *app) checkCommand() *cobra.Command {
 	f.StringArrayVar(&k.headers, "header", nil, "further header of each request")
 	f.BoolVar(&k.insecure, "insecure", false, "take any certificate")
 	f.DurationVar(&k.timeout, "timeout", 5*time.Second, "time for each answer")
+	f.DurationVar(&k.maxDuration, "max-duration", 55*time.Second, "time for the whole check")
 
 	f.StringArrayVar(&k.only, "only", nil, "rules or areas to judge by")
 	f.StringArrayVar(&k.skip, "skip", nil, "rules or areas to leave out")

@@ -28,6 +28,8 @@ func (a *app) checkOptions(flags *pflag.FlagSet, k *checkFlags) (*check.Options,
 		return nil, "", usagef("--severity is %.20q, expected must, should or info", k.severity)
 	case k.timeout <= 0:
 		return nil, "", usagef("--timeout: expected a time to wait, such as 5s")
+	case k.maxDuration <= 0:
+		return nil, "", usagef("--max-duration: expected a time for the whole check, such as 5m")
 	case flags.Changed("key") && k.key == "":
 		return nil, "", usagef("--key is empty")
 	}
@@ -38,7 +40,7 @@ func (a *app) checkOptions(flags *pflag.FlagSet, k *checkFlags) (*check.Options,
 	o := &check.Options{
 		AccessKey: cmp.Or(k.key, service.AccessKey), Origin: cmp.Or(k.origin, service.Host), Hub: k.hub,
 		Events: listOf(k.events), UserID: k.user, Subprotocols: k.offers,
-		Only: listOf(k.only), Skip: listOf(k.skip), Severity: severity, Timeout: k.timeout,
+		Only: listOf(k.only), Skip: listOf(k.skip), Severity: severity, Timeout: k.timeout, MaxDuration: k.maxDuration,
 	}
 	if len(o.Events) == 0 {
 		o.Events = check.DefaultEvents()

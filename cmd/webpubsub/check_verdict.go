@@ -20,7 +20,7 @@ func verdict(r *check.Report) string {
 	}
 	text := strings.Join(parts, ", ")
 	if r.Inconclusive() {
-		text = "too little was judged, because the handler accepted no event: " + text
+		text = "too little was judged to say that the handler is right: " + text
 	}
 	notJudged := 0
 	for i := range r.Results {
