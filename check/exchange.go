@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,11 +73,14 @@ func (a *answer) refused() bool { return a.status/100 == 4 }
 // that leads elsewhere.
 func (a *answer) broken() bool { return !a.accepted() && !a.refused() }
 
+// notSent is what came back when nothing was sent.
+const notSent = "nothing was sent"
+
 // String says what came back.
 func (a *answer) String() string {
 	switch {
 	case a.skipped:
-		return "nothing was sent"
+		return notSent
 	case a.hung:
 		return fmt.Sprintf("no answer within %v", a.took.Round(100*time.Millisecond))
 	case a.err != nil:
@@ -109,26 +113,85 @@ func reasonOf(err error) string {
 	return withoutURL(err).Error()
 }
 
-// exchange sends a request and keeps it for the report.
+// exchange sends a request and keeps it for the report. It is sent again where
+// the service would do so, or where somebody asks for patience.
 func (s *session) exchange(t traffic, req *http.Request) *answer {
-	if why := s.silenced(t); why != "" {
-		s.skipped = why
-		return &answer{skipped: true}
+	again := req.GetBody
+	for try := 1; ; try++ {
+		if why := s.silenced(t); why != "" {
+			s.skipped = why
+			return &answer{skipped: true}
+		}
+		a, shown, body := s.attempt(t, req)
+		pause := s.patience(a, try)
+		next, ok := repeated(req, again)
+		if pause == 0 || !ok {
+			s.keep(shown, body, a)
+			return a
+		}
+		s.sleep(pause)
+		req = next
 	}
+}
+
+// attempt sends a request once.
+func (s *session) attempt(t traffic, req *http.Request) (a *answer, shown Exchange, body []byte) {
 	s.pace()
 	s.requests++
 	ctx, cancel := context.WithTimeout(s.ctx, s.opts.Timeout)
 	defer cancel()
-	shown, body := s.shownRequest(req)
+	shown, sent := s.shownRequest(req)
 	start := time.Now()
-	a := s.roundTrip(req.WithContext(ctx))
+	a = s.roundTrip(req.WithContext(ctx))
 	a.took = time.Since(start)
 	if a.err != nil && ctx.Err() == context.DeadlineExceeded && s.ctx.Err() == nil {
 		a.hung = true
-		s.hangs[t]++
+		s.hung(t)
 	}
-	s.keep(shown, body(), a)
-	return a
+	return a, shown, sent()
+}
+
+// patience returns how long to wait before a request is sent again, 0 when it is
+// not: the service repeats what met a broken connection, and who answers 429
+// asks for less haste.
+func (s *session) patience(a *answer, try int) time.Duration {
+	const (
+		afterBreak = 100 * time.Millisecond
+		afterLimit = 500 * time.Millisecond
+		longest    = 2 * time.Second
+		tries      = 3
+	)
+	switch {
+	case a.status == http.StatusTooManyRequests && try < tries:
+		s.haste = min(s.haste+20*time.Millisecond, 100*time.Millisecond)
+		seconds, _ := strconv.Atoi(wire.First(a.header, "Retry-After"))
+		return min(max(time.Duration(seconds)*time.Second, afterLimit), longest)
+	case a.err != nil && a.status == 0 && !a.hung && !unreachable(a.err) && s.ctx.Err() == nil && try == 1:
+		s.client.CloseIdleConnections()
+		return afterBreak
+	}
+	return 0
+}
+
+// repeated returns a request once more, if its body can be had again.
+func repeated(req *http.Request, body func() (io.ReadCloser, error)) (next *http.Request, ok bool) {
+	next = req.Clone(req.Context())
+	if req.Body == nil || req.Body == http.NoBody {
+		return next, true
+	}
+	if body == nil {
+		return nil, false
+	}
+	again, err := body()
+	next.Body, next.GetBody = again, body
+	return next, err == nil
+}
+
+func (s *session) sleep(d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-s.ctx.Done():
+	}
 }
 
 // spelled returns the headers of a request in the spelling of the service, and
@@ -160,10 +223,27 @@ func (s *session) silenced(t traffic) string {
 	switch why := s.over(); {
 	case why != "":
 		return why
-	case s.hangs[t] >= maxHangs:
+	case s.hangsOf(t) >= maxHangs:
 		return fmt.Sprintf("no more %v are sent: %d had no answer within %v", t, maxHangs, s.opts.Timeout)
 	}
 	return ""
+}
+
+// hung counts a request without an answer. Hostile ones are counted by the area
+// of their rule: what hangs on nonsense may well answer a forged event.
+func (s *session) hung(t traffic) {
+	if t == hostilities {
+		s.hostileHangs[s.area]++
+		return
+	}
+	s.hangs[t]++
+}
+
+func (s *session) hangsOf(t traffic) int {
+	if t == hostilities {
+		return s.hostileHangs[s.area]
+	}
+	return s.hangs[t]
 }
 
 // maxAnswer is how much of an answer is read. More is more than the service
@@ -179,6 +259,9 @@ func (s *session) roundTrip(req *http.Request) *answer {
 		return &answer{err: withoutURL(err)}
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return &answer{status: resp.StatusCode, header: resp.Header} // what follows is no body, and has no end
+	}
 	limit := int64(maxAnswer)
 	if s.read.Load() > maxRead {
 		limit = 1 << 20
@@ -191,22 +274,17 @@ func (s *session) roundTrip(req *http.Request) *answer {
 // keep adds an exchange to those of the rule under way.
 func (s *session) keep(x Exchange, body []byte, a *answer) {
 	x.Body = shorten(body)
-	x.Status, x.Answer, x.Duration = a.status, shorten(s.withoutKey(a.body)), a.took
+	x.Status, x.Answer, x.Duration = a.status, s.scrub(shorten(a.body)), a.took
 	x.DurationMS = float64(a.took.Microseconds()) / 1000
 	x.AnswerHeader = lines(a.header, nil)
 	for i, line := range x.AnswerHeader {
-		x.AnswerHeader[i] = string(s.withoutKey([]byte(line)))
+		x.AnswerHeader[i] = s.scrub(line)
 	}
 	if a.err != nil {
-		x.Error = a.String()
+		x.Error = s.scrub(a.String())
 	}
 	s.current = append(s.current, x)
 	s.texts = append(s.texts, answerText{x, a.header, bytes.Clone(a.body[:min(len(a.body), maxKept)])})
-}
-
-// withoutKey takes the access key out of what a handler gives away.
-func (s *session) withoutKey(text []byte) []byte {
-	return bytes.ReplaceAll(text, []byte(s.opts.AccessKey), []byte("(the access key)"))
 }
 
 // maxShown is how much of a body is shown, and maxKept how much is searched.
@@ -234,12 +312,15 @@ func lines(h, secret http.Header) []string {
 			case secret[http.CanonicalHeaderKey(name)] != nil:
 				value = "(set)"
 			}
-			all = append(all, fmt.Sprintf("%s: %.200s", shownName(name), value))
+			all = append(all, fmt.Sprintf("%.100s: %.200s", shownName(name), value))
 		}
 	}
 	slices.Sort(all)
-	return all
+	return all[:min(len(all), maxLines)]
 }
+
+// maxLines is how many lines of headers are shown.
+const maxLines = 64
 
 // shownName returns a header's name as the documents spell it, unless it was
 // sent in another spelling on purpose.

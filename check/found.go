@@ -38,7 +38,7 @@ func (s *session) find() {
 		f.consent = s.ask(f.method, s.opts.Origin)
 	}
 	f.granted = f.consent.accepted() && grants(f.consent.header, s.opts.Origin)
-	f.open = f.granted && grants(f.consent.header, "an-origin-that-nobody-has.example")
+	f.open = f.granted && s.consentsToAll()
 	s.findEvents()
 	if !s.takesAny() {
 		// There are handlers that insist on a state, which the service does not
@@ -51,6 +51,14 @@ func (s *session) find() {
 			f.talk, f.connect, f.events, f.needsState = before.talk, before.connect, before.events, false
 		}
 	}
+}
+
+// consentsToAll reports whether the handler consents to a host that nobody has.
+func (s *session) consentsToAll() bool {
+	const nobody = "an-origin-that-nobody-has.example"
+	a := s.exchange(hostilities, s.question(s.found.method, nobody))
+	delete(s.hangs, hostilities) // a rule of its own
+	return a.accepted() && grants(a.header, nobody)
 }
 
 func (s *session) findEvents() {
@@ -111,11 +119,12 @@ type tried struct {
 }
 
 // grants reports whether the header of an answer gives consent to an origin, as
-// the service judges it: "*" or the host itself in a line of its own.
+// the service judges it: "*" or the host itself in a line of its own, with its
+// port if it has one.
 func grants(h http.Header, origin string) bool {
 	for _, line := range h[wire.HeaderAllowedOrigin] {
 		line = strings.TrimSpace(line)
-		if line == "*" || wire.OriginHost(line) == wire.OriginHost(origin) {
+		if line == "*" || strings.EqualFold(line, origin) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,26 @@ func TestHandshakeRules(t *testing.T) {
 			}
 		}, []string{"handshake/look-alike"}, nil},
 		{"anybody", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("WebHook-Allowed-Origin", "*") }, []string{"handshake/any-origin"}, []string{"handshake/case", "handshake/look-alike"}},
+		{"echoes any", func(w http.ResponseWriter, r *http.Request) {
+			w.Header()["Webhook-Allowed-Origin"] = origins(r)
+		}, []string{"handshake/any-origin"}, []string{"handshake/case", "handshake/look-alike"}},
+		{"* for what includes ours", func(w http.ResponseWriter, r *http.Request) {
+			if !strings.Contains(strings.ToLower(r.Header.Get("WebHook-Request-Origin")), "localhost") {
+				w.WriteHeader(403)
+				return
+			}
+			w.Header().Set("WebHook-Allowed-Origin", "*")
+		}, []string{"handshake/look-alike"}, nil},
+		{"with a port", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WebHook-Allowed-Origin", "localhost:8080")
+		}, []string{"handshake/consent"}, afterConsent},
+		{"hangs on others", func(w http.ResponseWriter, r *http.Request) {
+			if !slices.ContainsFunc(origins(r), isOurs) {
+				<-r.Context().Done()
+				return
+			}
+			consent(w, r)
+		}, []string{"handshake/look-alike"}, nil},
 		{"no GET", func(w http.ResponseWriter, r *http.Request) {
 			if r.Method == http.MethodGet {
 				w.WriteHeader(405)

@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -39,6 +38,9 @@ type Result struct {
 	// Finding says what was found when the rule fails, and why it was not
 	// judged when it was not.
 	Finding string
+	// Undecided is set when a rule that is about the handler was not judged,
+	// because too little could be sent or came back.
+	Undecided bool
 	// Fix says how to mend it. It is empty unless the rule fails.
 	Fix string
 	// Exchanges are the requests and answers that led to this.
@@ -48,20 +50,20 @@ type Result struct {
 // OK reports whether all musts hold, and enough was judged to say so.
 func (r *Report) OK() bool { return r.Count(Must, Fails) == 0 && !r.Inconclusive() }
 
-// Inconclusive reports whether there was no time left for all rules, or the
-// handler accepted none of the events that it is said to serve, before anything
-// was changed in them: of rules about events, little can be judged then.
+// Inconclusive reports whether too little was judged to call the handler right:
+// a must was left undecided, or the handler accepted no event, or not the client
+// that the options describe.
 func (r *Report) Inconclusive() bool {
-	if slices.ContainsFunc(r.Results, func(result Result) bool {
-		return result.Verdict == NotJudged && result.Rule.Severity == Must && strings.HasPrefix(result.Finding, outOfTime)
-	}) {
+	if slices.ContainsFunc(r.Results, func(result Result) bool { return result.Undecided && result.Rule.Severity == Must }) {
 		return true
 	}
 	if !slices.ContainsFunc(r.Results, func(result Result) bool { return result.Rule.Area() != "handshake" }) {
 		return false // that is all that was asked for
 	}
+	accepted := func(o Observation) bool { return o.Status/100 == 2 }
 	events := r.Found[min(1, len(r.Found)):]
-	return len(events) > 0 && !slices.ContainsFunc(events, func(o Observation) bool { return o.Status/100 == 2 })
+	refused := slices.ContainsFunc(events, func(o Observation) bool { return o.What == "connect" && !accepted(o) })
+	return refused || len(events) > 0 && !slices.ContainsFunc(events, accepted)
 }
 
 // Count returns how many rules of a severity have come to a verdict.

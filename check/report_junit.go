@@ -58,11 +58,18 @@ func (s seconds) MarshalText() ([]byte, error) {
 // WriteJUnit writes the report as build servers read it: an area is a test
 // suite, and a rule a test case. Musts that fail are failures. Other rules that
 // fail have passed, with a note in system-out: they are no reason to stop a
-// build. What was not judged is skipped.
+// build. What was not judged is skipped. When too little was judged, and no must
+// says so, the case run/conclusive fails.
 func (r *Report) WriteJUnit(w io.Writer) error {
 	all := junitSuites{Name: "webpubsub check " + r.Target, Time: seconds(r.Duration)}
+	var cases []junitCase
 	for i := range r.Results {
-		c := r.Results[i].junit()
+		cases = append(cases, r.Results[i].junit())
+	}
+	if doubt := r.doubt(); doubt != "" {
+		cases = append(cases, junitCase{ClassName: "run", Name: conclusive, Failure: &junitFailure{Message: doubt, Type: Must.String()}})
+	}
+	for _, c := range cases {
 		suite := slices.IndexFunc(all.Suites, func(s junitSuite) bool { return s.Name == c.ClassName })
 		if suite < 0 {
 			suite = len(all.Suites)

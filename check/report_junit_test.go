@@ -111,6 +111,49 @@ func TestJUnitOutcomes(t *testing.T) {
 	}
 }
 
+// A run that is no success has a failure, even where no must fails.
+func TestJUnitDoubt(t *testing.T) {
+	held := check.Result{Rule: rule("a/holds", check.Must), Verdict: check.Holds}
+	open := check.Result{Rule: rule("a/open", check.Must), Verdict: check.NotJudged, Undecided: true, Finding: "the network is down"}
+	late := check.Result{Rule: rule("a/late", check.Must), Verdict: check.NotJudged, Undecided: true, Finding: "the check has taken its time, which is limited to 1s"}
+	wrong := check.Result{Rule: rule("a/wrong", check.Must), Verdict: check.Fails, Finding: "got 500"}
+	consent := check.Observation{What: "handshake", Status: 200, Outcome: "200 OK, consents"}
+	admitted := check.Observation{What: "connect", Status: 200, Outcome: "200 OK"}
+	refused := check.Observation{What: "connect", Status: 403, Outcome: "403 Forbidden " + hostileText}
+	unknown := check.Observation{What: "vote", Status: 400, Outcome: "400 Bad Request"}
+	for name, tt := range map[string]struct {
+		found   []check.Observation
+		results []check.Result
+		want    []string // in the message, nil for no such failure
+	}{
+		"right":    {[]check.Observation{consent, admitted}, []check.Result{held}, nil},
+		"wrong":    {[]check.Observation{consent, refused}, []check.Result{held, wrong}, nil},
+		"refused":  {[]check.Observation{consent, refused, unknown}, []check.Result{held}, []string{"let no client in (connect: 403 Forbidden", "--user"}},
+		"no event": {[]check.Observation{consent, unknown}, []check.Result{held}, []string{"accepted no event (vote: 400 Bad Request)", "--events"}},
+		"late":     {[]check.Observation{consent, admitted}, []check.Result{held, late}, []string{"limited to 1s", "--max-duration"}},
+		"open":     {[]check.Observation{consent, admitted}, []check.Result{held, open}, []string{"a/open is not decided, because the network is down"}},
+	} {
+		read, _ := readJUnit(t, &check.Report{Found: tt.found, Results: tt.results})
+		var got []string
+		for _, suite := range read.Suites {
+			for _, c := range suite.Cases {
+				if c.Class == "run" && c.Name == "run/conclusive" && c.Failure != nil && suite.Name == "run" {
+					got = append(got, c.Failure.Message)
+				}
+			}
+		}
+		if len(got) != min(1, len(tt.want)) {
+			t.Errorf("%s: got %q", name, got)
+			continue
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(got[0], want) {
+				t.Errorf("%s: got %q, want %q in it", name, got[0], want)
+			}
+		}
+	}
+}
+
 // A build server has to be able to read the report, whatever a handler says.
 func TestJUnitHostile(t *testing.T) {
 	read, text := readJUnit(t, &check.Report{Target: "http://h.test/" + hostileText, Results: []check.Result{{
@@ -129,8 +172,15 @@ func TestJUnitOfRealReports(t *testing.T) {
 	for name, r := range reports(t) {
 		read, _ := readJUnit(t, r)
 		notJudged := r.Count(check.Must, check.NotJudged) + r.Count(check.Should, check.NotJudged) + r.Count(check.Info, check.NotJudged)
-		if read.Tests != len(r.Results) || read.Failures != r.Count(check.Must, check.Fails) || read.Skipped != notJudged {
+		doubt := 0
+		if !r.OK() && r.Count(check.Must, check.Fails) == 0 {
+			doubt = 1
+		}
+		if read.Tests != len(r.Results)+doubt || read.Failures != r.Count(check.Must, check.Fails)+doubt || read.Skipped != notJudged {
 			t.Errorf("%s: got %d tests, %d failures and %d skipped", name, read.Tests, read.Failures, read.Skipped)
+		}
+		if (read.Failures == 0) != r.OK() {
+			t.Errorf("%s: %d failures, and OK is %v", name, read.Failures, r.OK())
 		}
 	}
 }

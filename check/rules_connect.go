@@ -5,7 +5,7 @@ import "github.com/gowebpubsub/webpubsub/upstream"
 const (
 	sourceConnect      = sourceCloudEvents + ", System connect event"
 	sourceConnectBody  = sourceConnect + "; the CloudEvents TypeSpec of the service"
-	sourceCertificates = "how to authorize from event handler, client certificates"
+	sourceCertificates = "howto-client-certificate"
 )
 
 var connectRules = []Rule{

@@ -162,8 +162,12 @@ func judgeSeveralOrigins(s *session) finding {
 func judgeLookAlikes(s *session) finding {
 	for _, host := range []string{s.opts.Origin + ".attacker.example", "attacker-" + s.opts.Origin, "attacker.example/" + s.opts.Origin} {
 		a := s.exchange(hostilities, s.question(s.found.method, host))
-		if a.accepted() && grants(a.header, host) {
+		switch {
+		case a.accepted() && grants(a.header, host):
 			return fails(fmt.Sprintf("%q got consent", host))
+		case a.hung:
+			return fails(fmt.Sprintf("no answer to a foreign origin: %q got %v", host, a)).
+				mend("Answer every OPTIONS, with 403 and without WebHook-Allowed-Origin when the origin is not allowed.")
 		}
 	}
 	return holds()

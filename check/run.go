@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gowebpubsub/webpubsub/internal/wire"
@@ -30,7 +31,7 @@ func Run(ctx context.Context, url string, options *Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{ctx: ctx, opts: opts, target: t, client: newClient(&opts), hangs: map[traffic]int{}}
+	s := &session{ctx: ctx, opts: opts, target: t, client: newClient(&opts), hangs: map[traffic]int{}, hostileHangs: map[string]int{}, secrets: newScrubber(&opts, url)}
 	defer s.client.CloseIdleConnections()
 	return s.run()
 }
@@ -45,6 +46,7 @@ func newClient(opts *Options) *http.Client {
 	if client.Transport == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.DisableCompression = true
+		transport.MaxResponseHeaderBytes = 256 << 10
 		client.Transport = transport
 	}
 	client.Timeout = 0
@@ -93,31 +95,29 @@ func (s *session) observations() []Observation {
 	case f.consent.accepted():
 		consent += ", but no consent"
 	}
-	all := []Observation{{"handshake", f.consent.status, consent}}
+	all := []Observation{{"handshake", f.consent.status, s.scrub(consent)}}
 	if f.connect != nil {
-		all = append(all, Observation{"connect", f.connect.status, f.connect.String()})
+		all = append(all, Observation{"connect", f.connect.status, s.scrub(f.connect.String())})
 	}
 	for _, e := range f.events {
 		outcome := e.answer.String()
 		if t := e.answer.contentType(); t != "" && len(e.answer.body) > 0 {
 			outcome += ", " + t
 		}
-		all = append(all, Observation{e.name, e.answer.status, outcome})
+		all = append(all, Observation{e.name, e.answer.status, s.scrub(outcome)})
 	}
 	return all
 }
 
 // judge judges a rule, and sees whether the handler has survived it.
 func (s *session) judge(rule Rule) Result {
-	s.current, s.skipped = nil, ""
+	s.current, s.skipped, s.area = nil, "", rule.Area()
 	f := s.applies(rule)
+	undecided := f.verdict == NotJudged && s.over() != ""
 	if f.verdict == 0 {
 		f = rule.judge(s)
-		switch {
-		case s.skipped != "":
-			f = open(s.skipped)
-		case f.verdict == Fails && s.limited():
-			f = open("the handler limits requests: it answered 429 Too Many Requests")
+		if why := s.undecided(f); why != "" {
+			f, undecided = open(why), true
 		}
 		if why := s.survived(rule); why != "" {
 			rule.Severity = Must // whatever the rule is about, this ends all clients
@@ -127,7 +127,7 @@ func (s *session) judge(rule Rule) Result {
 			f = fails(why).mend(fixDeath(rule))
 		}
 	}
-	result := Result{Rule: rule, Verdict: f.verdict, Finding: f.text, Exchanges: s.current}
+	result := Result{Rule: rule, Verdict: f.verdict, Finding: s.scrub(f.text), Undecided: undecided, Exchanges: s.current}
 	if f.verdict == Fails {
 		if result.Fix = f.fix; f.fix == "" {
 			result.Fix = rule.Fix
@@ -188,9 +188,21 @@ func (s *session) survived(rule Rule) string {
 	return "the handler does not answer any more after this: its process has ended, or hangs as a whole"
 }
 
-// limited reports whether the handler had enough of the rule under way.
-func (s *session) limited() bool {
-	return slices.ContainsFunc(s.current, func(x Exchange) bool { return x.Status == http.StatusTooManyRequests })
+// undecided returns why nothing can be said although a rule was judged: it could
+// not send all that it wanted, or the handler had enough. A fault that an answer
+// proves stays one.
+func (s *session) undecided(f finding) string {
+	limited := slices.ContainsFunc(s.current, func(x Exchange) bool { return x.Status == http.StatusTooManyRequests })
+	if f.verdict == Fails && !strings.Contains(f.text, notSent) && !strings.Contains(f.text, "429") || f.verdict == NotJudged && s.skipped == "" {
+		return ""
+	}
+	switch {
+	case s.skipped != "":
+		return s.skipped
+	case limited && s.area != "delivery": // which sends much at once, and takes that for an answer
+		return "the handler limits requests: it answered 429 Too Many Requests, also when asked slowly"
+	}
+	return ""
 }
 
 func (s *session) anyBroke() bool {

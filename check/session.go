@@ -31,10 +31,15 @@ type session struct {
 	last     time.Time    // when the last request was sent
 	read     atomic.Int64 // bytes of answers
 	requests int
+	haste    time.Duration // how much slower than usual requests are sent, because somebody asked for it
 	hangs    map[traffic]int
-	dead     string // the rule since which nothing is answered; empty while something is
+	secrets  *strings.Replacer
 
-	present []upstreamtest.Event // connect, of the clients that are there
+	hostileHangs map[string]int // by the area of the rule
+	area         string         // of the rule under way
+	dead         string         // the rule since which nothing is answered; empty while something is
+
+	present []*talk // the clients that the handler has let in
 
 	current []Exchange   // of the rule under way
 	skipped string       // why the rule under way could not send all that it wanted
@@ -54,11 +59,8 @@ type answerText struct {
 const minPause = 5 * time.Millisecond
 
 func (s *session) pace() {
-	if pause := minPause - time.Since(s.last); pause > 0 {
-		select {
-		case <-time.After(pause):
-		case <-s.ctx.Done():
-		}
+	if pause := minPause + s.haste - time.Since(s.last); pause > 0 {
+		s.sleep(pause)
 	}
 	s.last = time.Now()
 }
@@ -122,18 +124,30 @@ func (s *session) event(t *talk, ceType string) upstreamtest.Event {
 func (s *session) send(ev upstreamtest.Event, faults ...upstreamtest.Fault) *answer {
 	kind, _ := wire.ParseType(ev.Type)
 	a := s.exchange(trafficOf(kind), s.request(ev, faults...))
-	switch {
-	case kind == wire.KindConnect && a.accepted():
-		s.present = append(s.present, ev)
-	case kind == wire.KindDisconnected:
-		s.present = slices.DeleteFunc(s.present, func(p upstreamtest.Event) bool { return p.ConnectionID == ev.ConnectionID })
-	}
+	s.note(kind, ev, a)
 	return a
+}
+
+// note keeps account of who is there.
+func (s *session) note(kind wire.Kind, ev upstreamtest.Event, a *answer) {
+	known := slices.IndexFunc(s.present, func(t *talk) bool { return t.id == ev.ConnectionID })
+	switch {
+	case kind == wire.KindConnect && a.accepted() && known < 0:
+		s.present = append(s.present, &talk{id: ev.ConnectionID, user: ev.UserID, events: 1})
+	case kind == wire.KindDisconnected && known >= 0:
+		s.present = slices.Delete(s.present, known, known+1)
+	case known >= 0:
+		id, _ := strconv.Atoi(ev.ID)
+		s.present[known].events = max(s.present[known].events, id+1)
+	}
 }
 
 // attack sends an event that the service would not send.
 func (s *session) attack(ev upstreamtest.Event, faults ...upstreamtest.Fault) *answer {
-	return s.exchange(hostilities, s.request(ev, faults...))
+	kind, _ := wire.ParseType(ev.Type)
+	a := s.exchange(hostilities, s.request(ev, faults...))
+	s.note(kind, ev, a)
+	return a
 }
 
 // request returns the request of an event.
@@ -219,8 +233,8 @@ func (s *session) end(t *talk) {
 
 // leave tells the handler that all clients are gone that it has let in.
 func (s *session) leave() {
-	for _, ev := range slices.Clone(s.present) {
-		s.end(&talk{id: ev.ConnectionID, user: ev.UserID, events: 1})
+	for _, t := range slices.Clone(s.present) {
+		s.end(t)
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 
 // Test judges a handler in this process by all rules that the options choose,
 // each in a sub-test of its ID. Musts that fail are errors, other rules that
-// fail are logged, and what is not judged is skipped with the reason. A nil
-// options is the same as a zero Options.
+// fail are logged, and what is not judged is skipped with the reason. When too
+// little was judged to say that the handler is right, and no must fails, the
+// sub-test run/conclusive fails. A nil options is the same as a zero Options.
 //
 // The handler is behind a server of net/http, in memory, at any path.
 func Test(t *testing.T, handler http.Handler, options *Options) {
@@ -43,6 +44,9 @@ func Test(t *testing.T, handler http.Handler, options *Options) {
 	}
 	for _, result := range report.Results {
 		t.Run(result.Rule.ID, func(t *testing.T) { result.tell(t) })
+	}
+	if doubt := report.doubt(); doubt != "" {
+		t.Run(conclusive, func(t *testing.T) { t.Error(doubt) })
 	}
 }
 
