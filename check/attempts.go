@@ -129,6 +129,7 @@ var deepJSON = sayJSON("JSON nested 100,000 levels deep", strings.Repeat("[", 10
 
 // Data that is as it should be, to compare with.
 var (
+	flatJSON  = sayJSON("JSON of that length", "["+strings.Repeat("1,", 99_999)+"1]")
 	plainJSON = sayJSON("JSON", `{"text":"hello"}`)
 	plainText = say("text", upstreamtest.Text("hello"))
 )

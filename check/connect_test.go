@@ -198,7 +198,7 @@ func TestConnectClients(t *testing.T) {
 		{"breaks with a slash", when(500, named(func(user string) bool { return strings.Contains(user, "/") })), []string{"connect/users"}, nil},
 		{"breaks with long users", when(500, named(func(user string) bool { return len(user) > 255 })), []string{"connect/users"}, nil},
 		{"breaks with UTF-8", when(500, named(func(user string) bool { return !ascii(user) })), []string{"connect/utf8-user"}, nil},
-		{"refuses UTF-8", when(400, named(func(user string) bool { return !ascii(user) })), []string{"connect/utf8-user"}, nil},
+		{"refuses UTF-8", when(400, named(func(user string) bool { return !ascii(user) })), nil, []string{"connect/utf8-user"}},
 		{"knows its users", when(403, named(func(user string) bool { return user != "" })), nil, []string{"connect/utf8-user"}},
 		{"ISO 8859-1", echoing(func(user string) string {
 			var read []rune

@@ -76,6 +76,16 @@ func TestDeliveryRules(t *testing.T) {
 			})
 		}, nil, nil},
 		{"no two at once", func() func(*plain) { return message(crowded(answer(500, ""))) }, []string{"delivery/at-once"}, []string{"delivery/load"}},
+		{"no room for two", func() func(*plain) { return message(crowded(answer(503, ""))) }, nil, nil},
+		{"one is late", func() func(*plain) {
+			var late atomic.Bool
+			return message(crowded(func(w http.ResponseWriter, r *http.Request, body []byte) {
+				if late.CompareAndSwap(false, true) {
+					time.Sleep(1100 * time.Millisecond)
+				}
+				echo(w, r, body)
+			}))
+		}, nil, nil},
 		{"a deadlock", func() func(*plain) { return message(crowded(hang)) }, []string{"delivery/at-once"}, []string{"delivery/own-answer", "delivery/load"}},
 		{"too many requests", func() func(*plain) { return message(crowded(answer(429, ""))) }, nil, []string{"delivery/load"}},
 		{"one variable for all", func() func(*plain) {

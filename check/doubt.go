@@ -3,7 +3,9 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // conclusive is the name of what fails, in reports by test cases, when too
@@ -17,7 +19,7 @@ func (r *Report) doubt() string {
 		return ""
 	}
 	why, fix := r.inTheWay()
-	return fmt.Sprintf("too little was judged to say that the handler is right: %s. %s.", why, fix)
+	return visible(fmt.Sprintf("too little was judged to say that the handler is right: %s. %s.", why, fix))
 }
 
 // inTheWay returns what kept the check from judging more, and what to do.
@@ -40,4 +42,14 @@ func (r *Report) inTheWay() (why, fix string) {
 		return r.Results[i].Finding, "Give it more, MaxDuration or --max-duration, or find out what makes the handler slow"
 	}
 	return fmt.Sprintf("%s is not decided, because %s", r.Results[i].Rule.ID, r.Results[i].Finding), "Take that out of the way, and check again"
+}
+
+// visible keeps what a handler says from acting on a terminal that shows it.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && !strconv.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }

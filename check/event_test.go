@@ -84,7 +84,7 @@ var (
 	}
 	afterUserEvent = append([]string{
 		"event/prompt", "event/metadata", "event/dotted-name", "event/name-case", "event/media-type", "event/chunked", "event/large", "event/any-data",
-		"event/data-errors", "event/protobuf",
+		"event/data-errors", "event/protobuf", "event/system-names",
 	}, afterReply...)
 )
 
@@ -97,7 +97,7 @@ func TestEventRules(t *testing.T) {
 	}{
 		{"500", message(answer(500, "")), []string{"event/answer"}, afterUserEvent},
 		{"no answer", message(abort), []string{"event/answer"}, afterUserEvent},
-		{"hangs", message(hang), []string{"event/answer"}, append([]string{"event/unknown-name"}, afterUserEvent...)},
+		{"hangs", message(hang), []string{"event/answer"}, append([]string{"event/any-name", "event/unknown-name"}, afterUserEvent...)},
 		{"redirect", message(answer(307, "", "Location", "/eventhandler/")), []string{"event/answer"}, afterUserEvent},
 		{"404", message(answer(404, "")), []string{"event/accepted"}, afterUserEvent},
 		{"400 at first only", func(p *plain) {
@@ -160,7 +160,34 @@ func TestEventRules(t *testing.T) {
 			[]string{"X-WebPubSub-Metadata-6", strings.Repeat("x", 1024)}, []string{"X-WebPubSub-Metadata-7", strings.Repeat("x", 1024)},
 		)...)), []string{"event/metadata"}, nil},
 		{"names lower-cased", func(p *plain) { p.unknown = answer(500, "") }, []string{"event/unknown-name"}, []string{"event/dotted-name"}},
-		{"unknown names hang", func(p *plain) { p.unknown = hang }, []string{"event/unknown-name"}, []string{"event/dotted-name", "event/data-errors", "event/protobuf"}},
+		{"unknown names hang", func(p *plain) { p.unknown = hang }, []string{"event/any-name"}, []string{"event/unknown-name", "event/dotted-name", "event/data-errors", "event/protobuf", "event/system-names"}},
+		{"unknown names break off", func(p *plain) { p.unknown = abort }, []string{"event/any-name"}, []string{"event/unknown-name", "event/dotted-name", "event/system-names"}},
+		{"the system event of the name", func(p *plain) {
+			p.unknown = func(w http.ResponseWriter, r *http.Request, body []byte) {
+				if strings.HasSuffix(r.Header.Get("ce-type"), ".connect") {
+					admit(w, r, body)
+				}
+			}
+		}, []string{"event/system-names"}, nil},
+		{"the end of the name", func(p *plain) {
+			p.unknown = func(w http.ResponseWriter, r *http.Request, body []byte) {
+				if !strings.HasSuffix(r.Header.Get("ce-type"), ".disconnected") {
+					w.WriteHeader(404)
+					return
+				}
+				noContent(w, r, body)
+			}
+		}, []string{"event/system-names"}, nil},
+		{"five of a connection", func(p *plain) {
+			sent := map[string]int{}
+			p.message = func(w http.ResponseWriter, r *http.Request, body []byte) {
+				if sent[r.Header.Get("ce-connectionId")]++; sent[r.Header.Get("ce-connectionId")] > 5 {
+					w.WriteHeader(409)
+					return
+				}
+				echo(w, r, body)
+			}
+		}, nil, []string{"event/name-case", "event/media-type", "event/chunked", "event/large", "event/protobuf", "event/unicode", "event/binary"}},
 		{"the last part of the name", func(p *plain) {
 			p.unknown = func(w http.ResponseWriter, r *http.Request, body []byte) {
 				if strings.HasSuffix(r.Header.Get("ce-type"), ".message") {

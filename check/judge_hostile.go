@@ -105,7 +105,11 @@ func judgeDataFault(s *session) finding {
 	if a := s.try(plainJSON); a.broken() {
 		return open(fmt.Sprintf("the handler answers usual JSON with %v", a))
 	}
-	for _, x := range append(slices.Clone(oddData), deepJSON) {
+	attempts := slices.Clone(oddData)
+	if a := s.try(flatJSON); !a.broken() {
+		attempts = append(attempts, deepJSON)
+	}
+	for _, x := range attempts {
 		switch a := s.try(x); {
 		case a.err != nil:
 			return open(fmt.Sprintf("%s: got %v", x.what, a))

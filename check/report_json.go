@@ -1,8 +1,12 @@
 package check
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/gowebpubsub/webpubsub/internal/wire"
 )
@@ -57,7 +61,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	for _, severity := range []Severity{Must, Should, Info} {
 		counts[severity.String()] = countsJSON{r.Count(severity, Holds), r.Count(severity, Fails), r.Count(severity, NotJudged)}
 	}
-	return wire.Marshal(struct {
+	text, err := wire.Marshal(struct {
 		Target     string                `json:"target"`
 		Hub        string                `json:"hub"`
 		Origin     string                `json:"origin"`
@@ -72,6 +76,23 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		r.Target, r.Hub, r.Origin, r.OK(), counts, r.Start.UTC().Format(time.RFC3339Nano), float64(r.Duration.Microseconds()) / 1000, r.Requests,
 		emptyNotNull(r.Found), emptyNotNull(r.Results),
 	})
+	return escaped(text), err
+}
+
+// escaped returns the same JSON without characters that act on a terminal:
+// encoding/json leaves those above ASCII as they are.
+func escaped(text []byte) []byte {
+	clean := make([]byte, 0, len(text))
+	for _, r := range string(text) {
+		if r < utf8.RuneSelf-1 || strconv.IsPrint(r) {
+			clean = utf8.AppendRune(clean, r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			clean = fmt.Appendf(clean, `\u%04x`, unit)
+		}
+	}
+	return clean
 }
 
 // emptyNotNull saves readers from telling no list from an empty one.

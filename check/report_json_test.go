@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -14,8 +16,9 @@ import (
 )
 
 // hostileText has what must not reach a reader as it is: a terminal's escape
-// sequence, a NUL, markup, and a byte that is no UTF-8.
-const hostileText = "\x1b]0;owned\a\x00</failure>]]>&\u202e\xff"
+// sequence in 7 and in 8 bits, a NUL, markup, what turns the writing around, and
+// a byte that is no UTF-8.
+const hostileText = "\x1b]0;owned\a\x00</failure>]]>&\u009b31m\u202e\U000e0041\x7f\xff"
 
 // nasty is the body of every answer of a handler that means ill.
 func nasty(w http.ResponseWriter, _ *http.Request, _ []byte) {
@@ -93,6 +96,26 @@ func TestReportJSON(t *testing.T) {
 	}
 	if first.ID != "handshake/consent" || first.Area != "handshake" || first.Verdict != "fails" || first.Fix == "" || first.Exchanges[0].Method != http.MethodOptions {
 		t.Errorf("got the result %+v", first)
+	}
+}
+
+// A terminal can show the JSON, and whoever reads it gets what the handler said.
+func TestReportJSONHostile(t *testing.T) {
+	text, err := json.Marshal(&check.Report{Found: []check.Observation{{What: "connect", Outcome: hostileText}}, Results: []check.Result{{
+		Rule: rule("a/b", check.Must), Verdict: check.Fails, Finding: hostileText, Fix: hostileText, Exchanges: []check.Exchange{{Answer: hostileText}},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := bytes.IndexFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }); at >= 0 {
+		t.Errorf("there is %q in the JSON", text[at:min(len(text), at+10)])
+	}
+	var got struct{ Results []struct{ Finding string } }
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.ToValidUTF8(hostileText, "\uFFFD"); got.Results[0].Finding != want {
+		t.Errorf("got %q, want %q", got.Results[0].Finding, want)
 	}
 }
 

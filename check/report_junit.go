@@ -61,7 +61,7 @@ func (s seconds) MarshalText() ([]byte, error) {
 // build. What was not judged is skipped. When too little was judged, and no must
 // says so, the case run/conclusive fails.
 func (r *Report) WriteJUnit(w io.Writer) error {
-	all := junitSuites{Name: "webpubsub check " + r.Target, Time: seconds(r.Duration)}
+	all := junitSuites{Name: "webpubsub check " + visible(r.Target), Time: seconds(r.Duration)}
 	var cases []junitCase
 	for i := range r.Results {
 		cases = append(cases, r.Results[i].junit())
@@ -113,11 +113,11 @@ func (r *Result) junit() junitCase {
 	}
 	switch {
 	case r.Verdict == NotJudged:
-		c.Skipped = &junitSkipped{Message: r.Finding}
+		c.Skipped = &junitSkipped{Message: visible(r.Finding)}
 	case r.Verdict == Fails && r.Rule.Severity == Must:
-		c.Failure = &junitFailure{Message: r.Finding, Type: Must.String(), Text: r.explanation()}
+		c.Failure = &junitFailure{Message: visible(r.Finding), Type: Must.String(), Text: r.explanation()}
 	case r.Verdict == Fails:
-		c.SystemOut = fmt.Sprintf("This %s does not hold: %s\n%s", r.Rule.Severity, r.Finding, r.explanation())
+		c.SystemOut = fmt.Sprintf("This %s does not hold: %s\n%s", r.Rule.Severity, visible(r.Finding), r.explanation())
 	}
 	return c
 }
@@ -129,7 +129,7 @@ func (r *Result) explanation() string {
 	for i := range r.Exchanges {
 		r.Exchanges[i].write(&b)
 	}
-	return b.String()
+	return visible(b.String())
 }
 
 // write writes the exchange as it would look on the wire, but for what is cut.

@@ -5,7 +5,7 @@ import "github.com/gowebpubsub/webpubsub/upstream"
 const (
 	sourceConnect      = sourceCloudEvents + ", System connect event"
 	sourceConnectBody  = sourceConnect + "; the CloudEvents TypeSpec of the service"
-	sourceCertificates = "howto-client-certificate"
+	sourceCertificates = "Azure Web PubSub, howto-client-certificate"
 )
 
 var connectRules = []Rule{
@@ -187,12 +187,12 @@ var connectRules = []Rule{
 	{
 		ID:       "connect/missing-members",
 		Title:    "The handler bears a connect with members missing or null",
-		Severity: Must,
+		Severity: Should,
 		Source:   sourceConnectBody,
 		Reason:   "All members are optional: services of another version leave some out, and the client waits and fails.",
 		Fix:      "Take a member that is missing or null for an empty one.",
 		needs:    []need{needAdmission},
-		judge:    func(s *session) finding { return wantAnswers(s.withoutIdle()...) },
+		judge:    judgeMissingMembers,
 	},
 	{
 		ID:       "connect/optional-members",
@@ -256,7 +256,7 @@ var connectRules = []Rule{
 	},
 	{
 		ID:       "connect/utf8-user",
-		Title:    "The handler takes users whose names are not ASCII",
+		Title:    "The handler bears users whose names are not ASCII",
 		Severity: Must,
 		Source:   sourceEmulator + ", which sends ce-userId as UTF-8",
 		Reason:   "The service sends the bytes of the user ID as they are: users with such names cannot connect.",

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -95,7 +96,7 @@ func judgeDuplicate(s *session) finding {
 		return open(fmt.Sprintf("the handler answers another event with %v", a))
 	}
 	if a := s.send(ev); !a.accepted() {
-		return fails(fmt.Sprintf("the same event got %v at the second time, want 2xx again", a))
+		return s.provided(fails(fmt.Sprintf("the same event got %v at the second time, want 2xx again", a)))
 	}
 	return holds()
 }
@@ -158,7 +159,7 @@ func (s *session) together(evs []upstreamtest.Event, each time.Duration) []*answ
 		})
 	}
 	wg.Wait()
-	s.repeatReset(evs, answers)
+	s.repeat(evs, answers)
 	ended := s.ctx.Err() != nil
 	hung := false
 	for i, a := range answers {
@@ -172,11 +173,12 @@ func (s *session) together(evs []upstreamtest.Event, each time.Duration) []*answ
 	return answers
 }
 
-// repeatReset sends once more what met a closed connection, as the service does:
-// many servers take only a few new connections at a time.
-func (s *session) repeatReset(evs []upstreamtest.Event, answers []*answer) {
+// repeat sends once more what met a closed connection or a server that has no
+// room, as the service does: many take only a few new connections at a time.
+func (s *session) repeat(evs []upstreamtest.Event, answers []*answer) {
 	for i, a := range answers {
-		if errors.Is(a.err, syscall.ECONNRESET) || errors.Is(a.err, syscall.ECONNREFUSED) {
+		reset := errors.Is(a.err, syscall.ECONNRESET) || errors.Is(a.err, syscall.ECONNREFUSED)
+		if reset || a.status == http.StatusServiceUnavailable || a.status == http.StatusRequestTimeout {
 			answers[i] = s.send(evs[i])
 		}
 	}
@@ -244,15 +246,16 @@ func judgeLoad(s *session) finding {
 	for i, t := range clients {
 		evs[i] = s.userEvent(t, s.found.userEvent())
 	}
-	slowest := time.Duration(0)
+	var took []time.Duration
 	for _, a := range s.together(evs, one.took) {
 		if !a.accepted() {
 			return open("the handler does not answer all of them")
 		}
-		slowest = max(slowest, a.took)
+		took = append(took, a.took)
 	}
-	if slowest > prompt {
-		return fails(fmt.Sprintf("the last of %d answers took %v, one alone %v", many, slowest.Round(10*time.Millisecond), one.took.Round(time.Millisecond)))
+	slices.Sort(took)
+	if slow := took[many-2]; slow > prompt { // one may be late for a packet that was lost
+		return fails(fmt.Sprintf("of %d answers, the last but one took %v, one alone %v", many, slow.Round(10*time.Millisecond), one.took.Round(time.Millisecond)))
 	}
 	return holds()
 }

@@ -57,6 +57,21 @@ var eventAnswerRules = []Rule{
 
 var eventNameRules = []Rule{
 	{
+		ID:       "event/any-name",
+		Title:    "The handler leaves no user event without an answer for its name",
+		Severity: Must,
+		Source:   sourceUserEvents + "; " + sourceRetries,
+		Reason:   "Clients choose the names, and each such event holds up its client, and a connection to the handler, until the service gives up.",
+		Fix:      "See that each way through the code ends with an answer: 204 or 404 when no code is registered for a name.",
+		needs:    []need{needSample},
+		judge: func(s *session) finding {
+			if a := s.sendNamed(unknownEvent); a.status == 0 {
+				return fails(fmt.Sprintf("the event %q got %v, want 2xx or 4xx", unknownEvent, a))
+			}
+			return holds()
+		},
+	},
+	{
 		ID:       "event/unknown-name",
 		Title:    "The handler answers user events whose names it does not know",
 		Severity: Should,
@@ -65,13 +80,29 @@ var eventNameRules = []Rule{
 		Fix:      "Answer 204 or 404 when no code is registered for a name.",
 		needs:    []need{needSample},
 		judge: func(s *session) finding {
+			if s.hangs[userEvents] > 0 {
+				return open(hungBefore)
+			}
 			for _, name := range []string{unknownEvent, "No.Such.Event"} {
-				if a := s.sendNamed(name); a.broken() {
+				switch a := s.sendNamed(name); {
+				case a.status == 0:
+					return open(fmt.Sprintf("the event %q got %v", name, a))
+				case a.broken():
 					return fails(fmt.Sprintf("the event %q got %v, want 2xx or 4xx", name, a))
 				}
 			}
 			return holds()
 		},
+	},
+	{
+		ID:       "event/system-names",
+		Title:    "The handler takes no user event for a system event of the same name",
+		Severity: Must,
+		Source:   sourceUserEvents + " (a type that begins with azure.webpubsub.user.)",
+		Reason:   "Clients choose the names: one could have itself let in as somebody else, or have its connection forgotten.",
+		Fix:      "Tell system events from user events by the whole of ce-type, and not by its end or by ce-eventName.",
+		needs:    []need{needUserEvent, needNoRefusal},
+		judge:    judgeSystemNames,
 	},
 	{
 		ID:       "event/dotted-name",
@@ -189,7 +220,7 @@ func judgeNameCase(s *session) finding {
 	usual := s.found.answerTo(name)
 	switch a := s.sendNamed(other); {
 	case !a.accepted():
-		return fails(fmt.Sprintf("the event %q got %v, while %q is accepted", other, a, name))
+		return s.provided(fails(fmt.Sprintf("the event %q got %v, while %q is accepted", other, a, name)))
 	case len(usual.body) > 0 && len(a.body) == 0:
 		return fails(fmt.Sprintf("the event %q got %v without a reply, while %q has one", other, a, name))
 	}
@@ -214,6 +245,19 @@ func (s *session) sendData(data upstreamtest.Data, faults ...upstreamtest.Fault)
 	ev := s.userEvent(s.found.talk, s.found.userEvent())
 	ev.Data = data
 	return s.send(ev, faults...)
+}
+
+// provided returns a finding about a refusal as long as the handler still
+// accepts the event as it is: it may take only so many of one connection.
+func (s *session) provided(f finding) finding {
+	if s.silenced(userEvents) != "" {
+		return f
+	}
+	name := s.found.userEvent()
+	if a := s.send(s.userEvent(s.found.talk, name)); !a.accepted() {
+		return open(fmt.Sprintf("the handler answers one more %s with %v", name, a))
+	}
+	return f
 }
 
 // sendNamed sends it under another name.

@@ -101,7 +101,7 @@ var eventDataRules = []Rule{
 			}
 			switch a := s.sendData(upstreamtest.Protobuf(someAny)); {
 			case a.refused():
-				return fails(fmt.Sprintf("got %v, want 2xx", a))
+				return s.provided(fails(fmt.Sprintf("got %v, want 2xx", a)))
 			case !a.accepted():
 				return open(fmt.Sprintf("the handler answers it with %v", a))
 			}
@@ -156,7 +156,7 @@ func judgeMediaType(s *session) finding {
 		return open("the event carries neither text nor JSON")
 	}
 	if a := s.sendData(data); !a.accepted() {
-		return fails(fmt.Sprintf("%q got %v, while the same event is accepted in the other form", data.ContentType, a))
+		return s.provided(fails(fmt.Sprintf("%q got %v, while the same event is accepted in the other form", data.ContentType, a)))
 	}
 	return holds()
 }
@@ -173,7 +173,7 @@ func judgeChunked(s *session) finding {
 		return fails(fmt.Sprintf("got %v: what serves the handler cannot read bodies in chunks", chunked)).
 			mend("Serve the handler with a server that reads chunked bodies, or put one in front of it that adds the length.")
 	case !chunked.accepted():
-		return fails(fmt.Sprintf("got %v, while the same event with a length is accepted", chunked))
+		return s.provided(fails(fmt.Sprintf("got %v, while the same event with a length is accepted", chunked)))
 	case bytes.Equal(first.body, chunked.body) || !bytes.Equal(first.body, second.body):
 		return holds()
 	}
@@ -220,7 +220,7 @@ func judgeLarge(s *session) finding {
 		return open("the event carries neither text nor JSON")
 	}
 	if a := s.sendData(data, upstreamtest.Oversize(largeMessage)); !a.accepted() {
-		return fails(fmt.Sprintf("%d bytes got %v, want 2xx", largeMessage, a))
+		return s.provided(fails(fmt.Sprintf("%d bytes got %v, want 2xx", largeMessage, a)))
 	}
 	return holds()
 }

@@ -112,7 +112,7 @@ var hostileRules = []Rule{
 		Fix:      "Limit the depth of JSON where it is parsed, and catch the error of the parser.",
 		Hostile:  true,
 		needs:    []need{needUserEvent},
-		judge:    func(s *session) finding { return s.wantDataAnswers(plainJSON, deepJSON) },
+		judge:    func(s *session) finding { return s.wantDataAnswers(flatJSON, deepJSON) },
 	},
 	{
 		ID:       "hostile/invalid-text",
@@ -151,7 +151,7 @@ var hostileRules = []Rule{
 		ID:       "hostile/certificate",
 		Title:    "The handler survives certificates of clients that cannot be parsed",
 		Severity: Must,
-		Source:   "Azure Web PubSub, howto-client-certificate: the service does not validate certificates",
+		Source:   sourceCertificates + ": the service does not validate certificates",
 		Reason:   "The service hands certificates on unseen: one bad certificate ends the process for all clients.",
 		Fix:      "Catch the error of parsing clientCertificates, and answer 401.",
 		Hostile:  true,

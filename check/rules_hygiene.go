@@ -64,6 +64,9 @@ func judgeAccessKey(s *session) finding {
 	if len(key) < shortestKey {
 		return open("the access key is too short to be told from other text")
 	}
+	if !s.heard() {
+		return open(neverHeard)
+	}
 	for _, t := range s.texts {
 		if t.says(key) {
 			return s.reveals(t, key, "holds the access key")
@@ -72,10 +75,21 @@ func judgeAccessKey(s *session) finding {
 	return holds()
 }
 
+// neverHeard is why nothing can be said of answers.
+const neverHeard = "the handler has never answered"
+
+// heard reports whether there is any answer to look at.
+func (s *session) heard() bool {
+	return slices.ContainsFunc(s.texts, func(t answerText) bool { return t.exchange.Status != 0 })
+}
+
 // judgeSignature asks once itself, so that there is a wrong signature to be
 // corrected.
 func judgeSignature(s *session) finding {
 	s.try(forge("a wrong signature"))
+	if !s.heard() {
+		return open(neverHeard)
+	}
 	for _, t := range s.texts {
 		_, right, _ := strings.Cut(wire.Sign(t.connection(), s.opts.AccessKey), "=")
 		if t.says(right) {
@@ -86,6 +100,9 @@ func judgeSignature(s *session) finding {
 }
 
 func judgeStackTraces(s *session) finding {
+	if !s.heard() {
+		return open(neverHeard)
+	}
 	for _, t := range s.texts {
 		for _, trace := range traces {
 			if at := trace.pattern.FindIndex(t.body); at != nil {
@@ -100,7 +117,10 @@ func judgeStackTraces(s *session) finding {
 const maxRefusal = 64 << 10
 
 func judgeAmplification(s *session) finding {
-	if a := s.try(forge("a wrong signature")); len(a.body) > maxRefusal {
+	switch a := s.try(forge("a wrong signature")); {
+	case a.status == 0:
+		return open(fmt.Sprintf("got %v", a))
+	case len(a.body) > maxRefusal:
 		return fails(fmt.Sprintf("got %v with %d bytes, want %d at most", a, len(a.body), maxRefusal))
 	}
 	return holds()

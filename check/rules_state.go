@@ -36,7 +36,7 @@ var stateRules = []Rule{
 		needs:    []need{needUserEvent, needNoState},
 		judge: func(s *session) finding {
 			if a := s.sendState(""); !a.accepted() {
-				return fails(fmt.Sprintf("an empty state got %v, while the same event without one is accepted", a))
+				return s.provided(fails(fmt.Sprintf("an empty state got %v, while the same event without one is accepted", a)))
 			}
 			return holds()
 		},
@@ -52,7 +52,7 @@ var stateRules = []Rule{
 		judge: func(s *session) finding {
 			for _, odd := range oddStates {
 				if a := s.sendState(odd.raw); !a.accepted() {
-					return fails(fmt.Sprintf("%s got %v, while the same event without a state is accepted", odd.what, a))
+					return s.provided(fails(fmt.Sprintf("%s got %v, while the same event without a state is accepted", odd.what, a)))
 				}
 			}
 			return holds()

@@ -55,7 +55,7 @@ func (r *Result) tell(t *testing.T) {
 	t.Helper()
 	switch {
 	case r.Verdict == NotJudged:
-		t.Skip(r.Finding)
+		t.Skip(visible(r.Finding))
 	case r.Verdict == Fails && r.Rule.Severity == Must:
 		t.Error(r.text())
 	case r.Verdict == Fails:
@@ -65,5 +65,5 @@ func (r *Result) tell(t *testing.T) {
 
 // text says in a few lines what fails, why it matters, and how to mend it.
 func (r *Result) text() string {
-	return strings.Join([]string{r.Rule.Title + ": it does not.", r.Finding, r.Rule.Reason, r.Fix, r.Rule.Source}, "\n")
+	return visible(strings.Join([]string{r.Rule.Title + ": it does not.", r.Finding, r.Rule.Reason, r.Fix, r.Rule.Source}, "\n"))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -122,21 +121,26 @@ func (a *app) check(c *cobra.Command, target string, k *checkFlags) error {
 	if err := options.Validate(); err != nil {
 		return checkError(c.Context(), err)
 	}
+	junit, err := openJUnit(k.junit)
+	if err != nil {
+		return err
+	}
 	p := &checkPrinter{w: a.stdout, colors: a.colors(a.stdout), verbose: k.verbose, keyName: keyName}
 	if !a.json {
 		p.head(target, options)
 	}
 	report, err := check.Run(c.Context(), target, options)
 	if err != nil {
+		junit.discard()
 		return checkError(c.Context(), err)
-	}
-	if err := writeJUnit(k.junit, report); err != nil {
-		return err
 	}
 	if a.json {
 		err = a.printJSON(report)
 	} else {
 		err = p.report(report)
+	}
+	if failed := junit.write(report); err == nil {
+		err = failed
 	}
 	if err == nil && !report.OK() {
 		err = errReported
@@ -182,16 +186,4 @@ func unreachable(e *check.UnreachableError) error {
 		reason, hint = errors.New(noHost.Err), "check the host in the URL"
 	}
 	return &failure{err: fmt.Errorf("%s cannot be reached: %w", wire.DisplayURL(e.Target), reason), hint: hint, code: exitUnreachable}
-}
-
-// writeJUnit writes a report for build servers, if there is to be one.
-func writeJUnit(name string, r *check.Report) error {
-	if name == "" {
-		return nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(r.WriteJUnit(file), file.Close())
 }

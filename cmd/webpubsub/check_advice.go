@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -143,21 +144,32 @@ func silenceAdvice(outcome string) string {
 	return "the application closes connections instead of answering: look for a panic in its log"
 }
 
-// firstAdvice names the rule to begin with: later ones may rest on it.
+// firstAdvice names the rule to begin with: others may rest on it.
 func firstAdvice(r *check.Report) string {
-	fails, first := 0, ""
+	var fails []string
 	for i := range r.Results {
 		if result := &r.Results[i]; result.Verdict == check.Fails && result.Rule.Severity == check.Must {
-			if fails++; fails == 1 {
-				first = result.Rule.ID
-			}
+			fails = append(fails, result.Rule.ID)
 		}
 	}
-	switch fails {
-	case 0:
+	if len(fails) == 0 {
 		return ""
-	case 1:
+	}
+	first := slices.MinFunc(fails, func(a, b string) int { return cmp.Compare(turn(a), turn(b)) })
+	if len(fails) == 1 {
 		return fmt.Sprintf("--only %s judges by this rule alone, and --verbose shows whole requests", first)
 	}
 	return fmt.Sprintf("begin with %s, because others may rest on it: --only %s judges by it alone, and --verbose shows whole requests", first, first)
+}
+
+// basics are what all else rests on, in the order to mend it: rules, and an area.
+var basics = []string{"handshake/consent", "connect/answer", "event/answer", "signature"}
+
+// turn returns when it is a rule's turn to be mended.
+func turn(id string) int {
+	area, _, _ := strings.Cut(id, "/")
+	if i := slices.IndexFunc(basics, func(basic string) bool { return basic == id || basic == area }); i >= 0 {
+		return i
+	}
+	return len(basics)
 }

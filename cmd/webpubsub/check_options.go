@@ -89,6 +89,7 @@ func listOf(values []string) []string {
 func insecureClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true
+	transport.MaxResponseHeaderBytes = 256 << 10 // as without this flag
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
 	return &http.Client{Transport: transport}
 }

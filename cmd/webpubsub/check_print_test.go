@@ -158,6 +158,52 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+func TestVerdictInDoubt(t *testing.T) {
+	held := check.Result{Rule: someRule("a/b", check.Must), Verdict: check.Holds}
+	open := check.Result{Rule: someRule("a/c", check.Must), Verdict: check.NotJudged, Undecided: true, Finding: "there was\x1b no time"}
+	wrong := check.Result{Rule: someRule("a/d", check.Must), Verdict: check.Fails}
+	for _, test := range []struct {
+		found   []string // of handshake, connect and message
+		results []check.Result
+		want    string
+	}{
+		{[]string{"200 OK, consents", "403 Forbidden", "200 OK"}, []check.Result{held}, "too little was judged to say that the handler is right, because no client got in (connect: 403 Forbidden): the only must holds"},
+		{[]string{"200 OK, consents", "", "400 Bad Request"}, []check.Result{held}, "too little was judged to say that the handler is right, because no event was accepted (message: 400 Bad Request): the only must holds"},
+		{[]string{"200 OK, consents", "200 OK", "200 OK"}, []check.Result{held, open}, `too little was judged to say that the handler is right, because there was\x1b no time: the only must holds; 1 rule is not judged`},
+		{[]string{"200 OK, consents", "403 Forbidden", "200 OK"}, []check.Result{wrong}, "little was judged, because no client got in (connect: 403 Forbidden): 1 of 1 must fails"},
+	} {
+		r := &check.Report{Results: test.results, Requests: 3, Duration: time.Second}
+		for i, outcome := range test.found {
+			if outcome != "" {
+				r.Found = append(r.Found, observed([]string{"handshake", "connect", "message"}[i], outcome))
+			}
+		}
+		if got, want := verdict(r), test.want+"; 3 requests in 1s"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestFirstAdvice(t *testing.T) {
+	for _, test := range []struct{ fails, want string }{
+		{"", ""},
+		{"path/any", "--only path/any judges"},
+		{"path/any state/kept", "begin with path/any,"},
+		{"path/any signature/missing signature/forged", "begin with signature/missing,"},
+		{"signature/missing event/answer connect/user", "begin with event/answer,"},
+		{"event/answer connect/answer", "begin with connect/answer,"},
+		{"connect/answer handshake/get handshake/consent", "begin with handshake/consent,"},
+	} {
+		r := &check.Report{Results: []check.Result{{Rule: someRule("handshake/should", check.Should), Verdict: check.Fails}}}
+		for _, id := range strings.Fields(test.fails) {
+			r.Results = append(r.Results, check.Result{Rule: someRule(id, check.Must), Verdict: check.Fails})
+		}
+		if got := firstAdvice(r); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
+			t.Errorf("%s: got %q, want %q", test.fails, got, test.want)
+		}
+	}
+}
+
 func TestWrap(t *testing.T) {
 	long := strings.Repeat("é", 60)
 	for _, test := range []struct{ in, want string }{

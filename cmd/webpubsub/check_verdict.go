@@ -20,7 +20,14 @@ func verdict(r *check.Report) string {
 	}
 	text := strings.Join(parts, ", ")
 	if r.Inconclusive() {
-		text = "too little was judged to say that the handler is right: " + text
+		doubt := "too little was judged to say that the handler is right"
+		if r.Count(check.Must, check.Fails) > 0 {
+			doubt = "little was judged"
+		}
+		if why := inTheWay(r); why != "" {
+			doubt += ", because " + printable(why)
+		}
+		text = doubt + ": " + text
 	}
 	notJudged := 0
 	for i := range r.Results {
@@ -32,6 +39,24 @@ func verdict(r *check.Report) string {
 		text += "; " + plural(notJudged, "rule", "is not judged", "are not judged")
 	}
 	return fmt.Sprintf("%s; %s in %s", text, quantity(r.Requests, "request"), short(r.Duration))
+}
+
+// inTheWay says what kept the check from judging more.
+func inTheWay(r *check.Report) string {
+	o := outcomesOf(r.Found)
+	switch {
+	case o.connect >= 0 && o.connect/100 != 2:
+		return fmt.Sprintf("no client got in (connect: %s)", r.Found[1].Outcome)
+	case len(o.events) > 0 && !any2xx(o.events):
+		first := r.Found[len(r.Found)-len(o.events)]
+		return fmt.Sprintf("no event was accepted (%s: %s)", first.What, first.Outcome)
+	}
+	for i := range r.Results {
+		if result := &r.Results[i]; result.Undecided && result.Rule.Severity == check.Must {
+			return result.Finding
+		}
+	}
+	return ""
 }
 
 func verdictOf(severity check.Severity, fails, holds int) string {
