@@ -43,8 +43,9 @@ func (r Result) MarshalJSON() ([]byte, error) {
 		ruleJSON
 		Verdict   Verdict    `json:"verdict"`
 		Finding   string     `json:"finding,omitempty"`
+		Undecided bool       `json:"undecided,omitempty"`
 		Exchanges []Exchange `json:"exchanges"`
-	}{rule, r.Verdict, r.Finding, exchanges})
+	}{rule, r.Verdict, r.Finding, r.Undecided, exchanges})
 }
 
 // countsJSON are the numbers of the rules of one severity.
@@ -66,6 +67,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		Hub        string                `json:"hub"`
 		Origin     string                `json:"origin"`
 		OK         bool                  `json:"ok"`
+		Doubt      string                `json:"doubt,omitempty"`
 		Counts     map[string]countsJSON `json:"counts"`
 		Start      string                `json:"start"`
 		DurationMS float64               `json:"durationMs"`
@@ -73,7 +75,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		Found      []Observation         `json:"found"`
 		Results    []Result              `json:"results"`
 	}{
-		r.Target, r.Hub, r.Origin, r.OK(), counts, r.Start.UTC().Format(time.RFC3339Nano), float64(r.Duration.Microseconds()) / 1000, r.Requests,
+		r.Target, r.Hub, r.Origin, r.OK(), r.doubt(), counts, r.Start.UTC().Format(time.RFC3339Nano), float64(r.Duration.Microseconds()) / 1000, r.Requests,
 		emptyNotNull(r.Found), emptyNotNull(r.Results),
 	})
 	return escaped(text), err

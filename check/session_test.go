@@ -121,9 +121,11 @@ func TestReportsKeepSecrets(t *testing.T) {
 	secrets := []string{upstreamtest.AccessKey, "header-s3cret", "query s3cret", url.QueryEscape("query s3cret")}
 	tell := strings.Join(secrets, " ")
 	for name, h := range map[string]http.Handler{
-		"in a reply":   newPlain(func(p *plain) { p.message = answer(200, "{"+tell, "Content-Type", "application/json", "X-Debug", tell) }),
-		"in a type":    newPlain(func(p *plain) { p.message = answer(200, "x", "Content-Type", tell) }),
-		"in redirects": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other?"+r.URL.RawQuery, 308) }),
+		"in a reply": newPlain(func(p *plain) { p.message = answer(200, "{"+tell, "Content-Type", "application/json", "X-Debug", tell) }),
+		"in a type":  newPlain(func(p *plain) { p.message = answer(200, "x", "Content-Type", tell) }),
+		"in redirects": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/other?"+r.URL.RawQuery, http.StatusPermanentRedirect)
+		}),
 	} {
 		r := judgedAt(t, "http://handler.test/e?code=query+s3cret", h, &check.Options{Header: http.Header{"X-Key": {"header-s3cret"}}})
 		text, err := json.Marshal(r)
