@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,9 +87,9 @@ func TestLimitedHandlers(t *testing.T) {
 
 // A connection that breaks now and then is no fault: the service tries again.
 func TestBrokenConnections(t *testing.T) {
-	n := 0
+	var n atomic.Int64
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if n++; n%9 == 0 {
+		if n.Add(1)%9 == 0 {
 			panic(http.ErrAbortHandler)
 		}
 		newPlain().ServeHTTP(w, r)

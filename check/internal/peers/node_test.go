@@ -2,7 +2,6 @@ package peers
 
 import (
 	"testing"
-	"time"
 
 	"github.com/gowebpubsub/webpubsub/check"
 	"github.com/gowebpubsub/webpubsub/internal/nodetest"
@@ -38,9 +37,6 @@ func TestExpressParsed(t *testing.T) {
 	wantFails(t, report,
 		[]string{"connect/answer", "event/any-data", "signature/missing", "signature/forged"},
 		[]string{"origin/foreign"})
-	if got, want := report.Duration, 30*time.Second; got > want {
-		t.Errorf("the check took %v, want %v at most", got, want)
-	}
 }
 
 func TestNode(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/gowebpubsub/webpubsub/check"
 	"github.com/gowebpubsub/webpubsub/upstream/upstreamtest"
@@ -36,7 +37,8 @@ func judge(t *testing.T, url string, options check.Options) *check.Report {
 	return report
 }
 
-// wantFails wants exactly these rules to fail of the musts, and of the shoulds.
+// wantFails wants exactly these rules to fail of the musts, and of the shoulds,
+// in any order.
 func wantFails(t *testing.T, report *check.Report, musts, shoulds []string) {
 	t.Helper()
 	for severity, want := range map[check.Severity][]string{check.Must: musts, check.Should: shoulds} {
@@ -46,7 +48,7 @@ func wantFails(t *testing.T, report *check.Report, musts, shoulds []string) {
 				got = append(got, result.Rule.ID)
 			}
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.SortSlices(strings.Compare)); diff != "" {
 			t.Errorf("the %ss that fail (-want +got):\n%s", severity, diff)
 		}
 	}
