@@ -38,6 +38,12 @@ func TestReadme(t *testing.T) {
 	for _, file := range files[1:] {
 		write(file)
 	}
+	conformance, err := os.ReadFile("testdata/conformance_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write([]string{"", "conformance_test.go", string(conformance)})
+	t.Setenv("SUMMARY", regexp.MustCompile(`all \d+ musts hold, all \d+ shoulds hold`).FindString(string(readme)))
 	runIn(t, dir, block(t, string(readme), "go mod tidy"))
 }
 
