@@ -38,6 +38,8 @@ func (r *Report) inTheWay() (why, fix string) {
 	switch {
 	case i < 0:
 		return "there is nothing to judge by", "Choose other rules"
+	case r.Results[i].Finding == ended:
+		return ended, "Let it come to its end"
 	case strings.HasPrefix(r.Results[i].Finding, outOfTime):
 		return r.Results[i].Finding, "Give it more, MaxDuration or --max-duration, or find out what makes the handler slow"
 	}

@@ -144,7 +144,7 @@ func (s *session) attempt(t traffic, req *http.Request) (a *answer, shown Exchan
 	start := time.Now()
 	a = s.roundTrip(req.WithContext(ctx))
 	a.took = time.Since(start)
-	if a.err != nil && ctx.Err() == context.DeadlineExceeded && s.ctx.Err() == nil {
+	if a.err != nil && ctx.Err() == context.DeadlineExceeded && !s.interrupted() {
 		a.hung = true
 		s.hung(t)
 	}
@@ -166,7 +166,7 @@ func (s *session) patience(a *answer, try int) time.Duration {
 		s.haste = min(s.haste+20*time.Millisecond, 100*time.Millisecond)
 		seconds, _ := strconv.Atoi(wire.First(a.header, "Retry-After"))
 		return min(max(time.Duration(seconds)*time.Second, afterLimit), longest)
-	case a.err != nil && a.status == 0 && !a.hung && !unreachable(a.err) && s.ctx.Err() == nil && try == 1:
+	case a.err != nil && a.status == 0 && !a.hung && !unreachable(a.err) && !s.interrupted() && try == 1:
 		s.client.CloseIdleConnections()
 		return afterBreak
 	}
@@ -212,11 +212,15 @@ func (s *session) over() string {
 	switch {
 	case s.dead != "":
 		return "the handler does not answer any more since " + s.dead
+	case s.interrupted():
+		return ended
 	case time.Since(s.start) > s.opts.MaxDuration:
 		return fmt.Sprintf("%s%v", outOfTime, s.opts.MaxDuration)
 	}
 	return ""
 }
+
+func (s *session) interrupted() bool { return s.ctx.Err() != nil }
 
 // silenced returns why no request of a kind is sent any more.
 func (s *session) silenced(t traffic) string {

@@ -58,6 +58,10 @@ type Options struct {
 	// not judged. Default: 55 seconds.
 	MaxDuration time.Duration
 
+	// Observe is called with each result as soon as it is there, one after
+	// another: what takes its time can be shown. Default: nothing.
+	Observe func(Result)
+
 	// HTTPClient sends the requests; it is copied, and its own Timeout and
 	// CheckRedirect do not count. Default: a client of its own.
 	HTTPClient *http.Client

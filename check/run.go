@@ -16,9 +16,10 @@ import (
 // choose. The URL may hold {hub} and {event}, as in the settings of a hub. A nil
 // options is the same as a zero Options.
 //
-// An error means that nothing was judged: an [*OptionError] for options that
-// cannot be meant, an [*UnreachableError] when nobody is there, or the end of
-// the context.
+// An error without a report means that nothing was judged: it is an
+// [*OptionError] for options that cannot be meant, an [*UnreachableError] when
+// nobody is there, or that of the context. When the context ends later, its error
+// comes with a report of what was judged until then.
 func Run(ctx context.Context, url string, options *Options) (*Report, error) {
 	var opts Options
 	if options != nil {
@@ -66,16 +67,18 @@ func (s *session) run() (*Report, error) {
 	}
 	r.Found = s.observations()
 	for _, rule := range allRules {
-		if s.opts.wants(&rule) {
-			r.Results = append(r.Results, s.judge(rule))
+		if !s.opts.wants(&rule) {
+			continue
 		}
-		if err := s.ctx.Err(); err != nil {
-			return nil, err
+		result := s.judge(rule)
+		r.Results = append(r.Results, result)
+		if s.opts.Observe != nil {
+			s.opts.Observe(result)
 		}
 	}
 	s.leave()
 	r.Duration, r.Requests = time.Since(r.Start), s.requests
-	return r, nil
+	return r, s.ctx.Err()
 }
 
 // unreachable reports whether there is nobody who could answer.
@@ -119,7 +122,9 @@ func (s *session) judge(rule Rule) Result {
 		if why := s.undecided(f); why != "" {
 			f, undecided = open(why), true
 		}
-		if why := s.survived(rule); why != "" {
+		if s.interrupted() && !rule.looksBack {
+			f, undecided = open(ended), true
+		} else if why := s.survived(rule); why != "" {
 			rule.Severity = Must // whatever the rule is about, this ends all clients
 			if f.verdict == Fails {
 				why = f.text + "; " + why
@@ -158,8 +163,11 @@ func (s *session) applies(rule Rule) finding {
 	return finding{}
 }
 
-// outOfTime begins why a rule is not judged for which no time was left.
-const outOfTime = "the check has taken its time, which is limited to "
+// Why rules are not judged that had not had their turn.
+const (
+	outOfTime = "the check has taken its time, which is limited to " // how much
+	ended     = "the check was ended early"
+)
 
 // comeBack is how long a handler may take to be there again: somebody may start
 // it again when it ends.

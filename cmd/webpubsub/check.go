@@ -126,13 +126,17 @@ func (a *app) check(c *cobra.Command, target string, k *checkFlags) error {
 		return err
 	}
 	p := &checkPrinter{w: a.stdout, colors: a.colors(a.stdout), verbose: k.verbose, keyName: keyName}
+	var progress checkProgress
 	if !a.json {
 		p.head(target, options)
+		progress.begin(a)
+		options.Observe = progress.observe
 	}
-	report, err := check.Run(c.Context(), target, options)
-	if err != nil {
+	report, ended := check.Run(c.Context(), target, options)
+	progress.end()
+	if report == nil {
 		junit.discard()
-		return checkError(c.Context(), err)
+		return checkError(c.Context(), ended)
 	}
 	if a.json {
 		err = a.printJSON(report)
@@ -142,10 +146,15 @@ func (a *app) check(c *cobra.Command, target string, k *checkFlags) error {
 	if failed := junit.write(report); err == nil {
 		err = failed
 	}
-	if err == nil && !report.OK() {
-		err = errReported
+	switch {
+	case err != nil:
+		return err
+	case ended != nil:
+		return interrupted(c.Context())
+	case !report.OK():
+		return errReported
 	}
-	return err
+	return nil
 }
 
 // checkError explains why nothing was judged.

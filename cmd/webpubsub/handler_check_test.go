@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/gowebpubsub/webpubsub/internal/wire"
 	"github.com/gowebpubsub/webpubsub/upstream"
@@ -34,6 +36,9 @@ var checkedHandlers = map[string]http.Handler{
 	"refuses401": consenting(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }),
 	"refuses403": consenting(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }),
 
+	// All goes well for a while.
+	"tires": tires(unsigned(admitAll)),
+
 	// Answers that mean harm to a terminal, in status, header and body.
 	"nasty": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set(wire.HeaderAllowedOrigin, "\u202e\xff")
@@ -55,6 +60,19 @@ var checkedHandlers = map[string]http.Handler{
 			_, _ = w.Write(bytes.TrimSpace(body))
 		}
 	}),
+}
+
+// tires returns a handler that answers a hundred requests and no more.
+func tires(h http.Handler) http.Handler {
+	var n atomic.Int32
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) > 100 {
+			fmt.Println("tired")
+			<-r.Context().Done()
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // unsigned is a handler that verifies nothing.
