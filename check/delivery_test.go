@@ -1,11 +1,14 @@
 package check_test
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gowebpubsub/webpubsub/check"
@@ -198,4 +201,36 @@ func TestDeliveryOfMessagesOnly(t *testing.T) {
 			t.Errorf("%s: got %q, want %q: %s", result.Rule.ID, result.Verdict, verdict, result.Finding)
 		}
 	}
+}
+
+// A server with a short queue takes few new connections at a time, and the
+// system of the client knocks again seconds later.
+func TestShortQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dialling, late atomic.Int32
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Connection", "close") // or else connections that are free take over
+			newPlain().ServeHTTP(w, r)
+		})
+		report := judgedOver(t, "http://handler.test/", h, nil, func(ctx context.Context, dial func() (net.Conn, error)) (net.Conn, error) {
+			defer dialling.Add(-1)
+			if dialling.Add(1) > 5 {
+				late.Add(1)
+				select {
+				case <-time.After(7 * time.Second):
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
+			} else {
+				time.Sleep(time.Millisecond)
+			}
+			return dial()
+		})
+		if late.Load() == 0 {
+			t.Error("no connection had to wait")
+		}
+		if got := failed(report); len(got) > 0 {
+			t.Errorf("a right handler fails %q", got)
+		}
+	})
 }

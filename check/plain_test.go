@@ -168,6 +168,12 @@ func judgedNow(t *testing.T, h http.Handler, options *check.Options) *check.Repo
 // judgedAt is judgedNow for a handler whose URL is another.
 func judgedAt(t *testing.T, url string, h http.Handler, options *check.Options) *check.Report {
 	t.Helper()
+	return judgedOver(t, url, h, options, func(_ context.Context, dial func() (net.Conn, error)) (net.Conn, error) { return dial() })
+}
+
+// judgedOver is judgedAt over connections that somebody else begins.
+func judgedOver(t *testing.T, url string, h http.Handler, options *check.Options, dial func(context.Context, func() (net.Conn, error)) (net.Conn, error)) *check.Report {
+	t.Helper()
 	listener := memnet.Listen()
 	server := httptest.NewUnstartedServer(h)
 	server.Config.ErrorLog = quiet
@@ -179,7 +185,9 @@ func judgedAt(t *testing.T, url string, h http.Handler, options *check.Options) 
 		opts = *options
 	}
 	transport := &http.Transport{
-		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return listener.Dial(ctx) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dial(ctx, func() (net.Conn, error) { return listener.Dial(ctx) })
+		},
 		DisableCompression: true,
 	}
 	defer transport.CloseIdleConnections()

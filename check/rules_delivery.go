@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -147,23 +149,26 @@ func (s *session) together(evs []upstreamtest.Event, each time.Duration) []*answ
 	limit := s.opts.Timeout + time.Duration(len(evs))*each
 	ctx, cancel := context.WithTimeout(s.ctx, limit)
 	defer cancel()
-	shown, bodies := make([]Exchange, len(evs)), make([]func() []byte, len(evs))
+	shown, bodies, reached := make([]Exchange, len(evs)), make([]func() []byte, len(evs)), make([]atomic.Bool, len(evs))
 	var wg sync.WaitGroup
 	for i, ev := range evs {
 		req := s.request(ev)
 		shown[i], bodies[i] = s.shownRequest(req)
+		traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { reached[i].Store(true) }})
 		wg.Go(func() {
 			start := time.Now()
-			answers[i] = s.roundTrip(req.WithContext(ctx))
+			answers[i] = s.roundTrip(req.WithContext(traced))
 			answers[i].took = time.Since(start)
 		})
 	}
 	wg.Wait()
-	s.repeat(evs, answers)
-	ended := s.ctx.Err() != nil
 	hung := false
 	for i, a := range answers {
-		a.hung = a.err != nil && a.took >= limit && !ended
+		if !s.interrupted() && noRoom(a, reached[i].Load()) {
+			answers[i] = s.send(evs[i])
+			continue
+		}
+		a.hung = a.err != nil && a.took >= limit && !s.interrupted()
 		hung = hung || a.hung
 		s.keep(shown[i], bodies[i](), a)
 	}
@@ -173,15 +178,13 @@ func (s *session) together(evs []upstreamtest.Event, each time.Duration) []*answ
 	return answers
 }
 
-// repeat sends once more what met a closed connection or a server that has no
-// room, as the service does: many take only a few new connections at a time.
-func (s *session) repeat(evs []upstreamtest.Event, answers []*answer) {
-	for i, a := range answers {
-		reset := errors.Is(a.err, syscall.ECONNRESET) || errors.Is(a.err, syscall.ECONNREFUSED)
-		if reset || a.status == http.StatusServiceUnavailable || a.status == http.StatusRequestTimeout {
-			answers[i] = s.send(evs[i])
-		}
-	}
+// noRoom reports whether an event is sent once more, as the service does: many
+// servers take only a few new connections at a time. The others are closed, or
+// wait until there is room, and the system knocks again after seconds only.
+func noRoom(a *answer, reached bool) bool {
+	return a.err != nil && !reached ||
+		errors.Is(a.err, syscall.ECONNRESET) || errors.Is(a.err, syscall.ECONNREFUSED) ||
+		a.status == http.StatusServiceUnavailable || a.status == http.StatusRequestTimeout
 }
 
 // crowd returns as many clients: the service sends the events of one client one
